@@ -1,0 +1,63 @@
+//! What generated code names. Not for users, and no part of semver.
+
+use core::fmt::{Debug, Display};
+
+pub use crate::config::Options;
+use crate::config::Config;
+use crate::pair::Pair;
+
+/// The options that the attribute was given.
+pub const fn config(options: Options) -> Config {
+    Config { options }
+}
+
+/// A `setup` function whose kind is told by its return type. Method lookup tries the traits below in order of how many
+/// references they need, so `(&&SetupOf(f)).attach(pair)` finds the first that fits: a `Result` whose error can be
+/// displayed, one whose error can be debugged, any other value.
+#[derive(Clone, Copy, Debug)]
+pub struct SetupOf<F>(pub F);
+
+/// `fn() -> Result<S, E: Display>`.
+pub trait AttachDisplay {
+    /// What the worker can borrow.
+    type Value: 'static;
+    /// Runs it.
+    fn attach(self, pair: Pair) -> Pair<Self::Value>;
+}
+
+impl<S: 'static, E: Display> AttachDisplay for &&SetupOf<fn() -> Result<S, E>> {
+    type Value = S;
+    fn attach(self, pair: Pair) -> Pair<S> {
+        pair.try_setup(self.0)
+    }
+}
+
+/// `fn() -> Result<S, E: Debug>`.
+pub trait AttachDebug {
+    /// What the worker can borrow.
+    type Value: 'static;
+    /// Runs it.
+    fn attach(self, pair: Pair) -> Pair<Self::Value>;
+}
+
+impl<S: 'static, E: Debug> AttachDebug for &SetupOf<fn() -> Result<S, E>> {
+    type Value = S;
+    fn attach(self, pair: Pair) -> Pair<S> {
+        pair.try_setup(|| (self.0)().map_err(|error| format!("{error:?}")))
+    }
+}
+
+/// `fn() -> S`.
+pub trait AttachValue {
+    /// What the worker can borrow.
+    type Value: 'static;
+    /// Runs it.
+    fn attach(self, pair: Pair) -> Pair<Self::Value>;
+}
+
+impl<S: 'static> AttachValue for SetupOf<fn() -> S> {
+    type Value = S;
+    fn attach(self, pair: Pair) -> Pair<S> {
+        pair.setup(self.0)
+    }
+}

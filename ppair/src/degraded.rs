@@ -1,0 +1,139 @@
+//! Serving as the worker after `fork` failed, and the way back to a pair.
+//!
+//! After each commit the degraded process tries to fork again, if that is safe. The child goes on as the worker from this
+//! very commit; the user's code does not notice. The parent becomes the watch dog again, in a fresh image of the program,
+//! because its own has run the user's `main`: see [`resume`](crate::resume).
+
+use core::time::Duration;
+use std::sync::{Mutex, PoisonError};
+
+use crate::config::Options;
+use crate::event::Event as Say;
+use crate::resume::{Baton, Relay};
+use crate::state::checkpoint;
+use crate::state::segment::Segment;
+use crate::sys::fork::{Side, fork};
+use crate::sys::{clock, process, signal, wait};
+use crate::watchdog::driver::{Image, Running, WatchDog, die_with, say};
+use crate::worker::Worker;
+use crate::world::World;
+
+/// A degraded pair that may become one again.
+#[derive(Debug)]
+struct Degraded {
+    options: Options,
+    world: World,
+    segment: &'static Segment,
+    worker: Worker,
+    restarts: u32,
+    since: Duration,
+    attempts: u32,
+    not_before: Duration,
+}
+
+static DEGRADED: Mutex<Option<Degraded>> = Mutex::new(None);
+
+/// From now on each commit of this process tries to make it a pair again.
+pub(crate) fn begin(
+    options: Options,
+    world: World,
+    segment: &'static Segment,
+    worker: Worker,
+    restarts: u32,
+) {
+    let now = clock::now();
+    let degraded = Degraded {
+        options,
+        world,
+        segment,
+        worker,
+        restarts,
+        since: now,
+        attempts: 0,
+        not_before: now + options.restart_delay,
+    };
+    *DEGRADED.lock().unwrap_or_else(PoisonError::into_inner) = Some(degraded);
+    checkpoint::set_after_commit(try_to_repair);
+}
+
+/// Forks if the time has come and it is safe. Runs after a commit, when no lock of ppair's is held.
+fn try_to_repair() {
+    // Another thread is at it, so there are two threads, and it will find that out.
+    let Ok(mut guard) = DEGRADED.try_lock() else { return };
+    let Some(degraded) = guard.as_mut() else { return };
+    let now = clock::now();
+    if now < degraded.not_before {
+        return;
+    }
+    degraded.not_before = now + degraded.options.restart_delay;
+    if process::thread_count() != Some(1) || wait::has_children() || process::holds_record_locks() {
+        return;
+    }
+    if degraded.repair() {
+        *guard = None;
+    }
+}
+
+impl Degraded {
+    /// Whether this process is a worker from now on. In the parent it does not return.
+    fn repair(&mut self) -> bool {
+        self.attempts = self.attempts.saturating_add(1);
+        let Ok(mask) = signal::block(self.world.waited()) else { return false };
+        let watchdog = process::pid();
+        let incarnation = self.worker.incarnation().wrapping_add(1);
+        // SAFETY: `try_to_repair` has found one thread, and this one is not about to start another.
+        let became_worker = match unsafe { fork() } {
+            Ok(Side::Child) => {
+                self.segment.fence(incarnation);
+                self.segment.commit_as(incarnation);
+                self.worker.repaired(incarnation);
+                checkpoint::clear_after_commit();
+                true
+            }
+            Ok(Side::Parent(pid)) => self.watch_over(watchdog, pid, incarnation),
+            Err(_) => false,
+        };
+        // The mask that the user's code had at the commit.
+        if let Err(errno) = signal::set_mask(&mask) {
+            say(&Say::Failed { call: "sigprocmask", errno });
+        }
+        if became_worker {
+            die_with(watchdog);
+        }
+        became_worker
+    }
+
+    /// The parent: the watch dog again.
+    fn watch_over(&self, watchdog: i32, worker: i32, incarnation: u32) -> ! {
+        let since = clock::now();
+        say(&Say::Repaired {
+            after: since.saturating_sub(self.since),
+            attempts: self.attempts,
+            watchdog,
+            worker,
+            incarnation,
+            generation: self.segment.generation(),
+        });
+        let baton = Baton {
+            watchdog,
+            segment: 0,
+            worker,
+            since: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
+            incarnation,
+            restarts: self.restarts,
+            mask: 0,
+            ignored: 0,
+        };
+        let file = self.segment.file();
+        let errno = Relay::new(baton, file, self.world).exec();
+        // The system is short of something. The worker runs, so this image watches over it, and tries again when there is
+        // a next worker to be started.
+        say(&Say::Failed { call: "execve", errno });
+        let image = Image::Used(Relay::new(Baton { worker: 0, ..baton }, file, self.world));
+        let mut watchdog = WatchDog::new(self.options, self.world, self.segment)
+            .continued(image, incarnation, self.restarts);
+        watchdog.run_with(Some(Running { pid: worker, since }));
+        // A used image forks nothing and serves nobody, so this is never reached.
+        process::exit_now(crate::exit::SYSTEM)
+    }
+}

@@ -1,0 +1,201 @@
+//! What the pair says: one line of logfmt an event, in a buffer of fixed size. Pure; the caller writes the line.
+
+use core::fmt::{self, Write};
+use core::time::Duration;
+
+use crate::death::{Cause, Death};
+use crate::state::recovery::Origin;
+use crate::sys::{Errno, errno_name, signal};
+
+/// What happens after a death.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The next worker is forked after this delay.
+    Restart(Duration),
+    /// The program ends.
+    Stop,
+    /// The restart budget is spent.
+    GiveUp,
+    /// `fork` fails, so the watch dog serves as the worker.
+    Degrade,
+}
+
+/// Everything that the pair has to say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Event<'a> {
+    /// A worker runs.
+    Started { watchdog: i32, worker: i32, incarnation: u32, generation: u64 },
+    /// A worker died.
+    Died { death: &'a Death, restarts: u32, next: Next },
+    /// `fork` failed; the watch dog serves as the worker.
+    Degraded { watchdog: i32, errno: Errno, incarnation: u32, generation: u64 },
+    /// A degraded watch dog has a worker again.
+    Repaired { after: Duration, attempts: u32, watchdog: i32, worker: i32, incarnation: u32, generation: u64 },
+    /// A worker starts from an older checkpoint than the last one.
+    RolledBack { origin: &'a Origin },
+    /// The restart budget is spent and the program ends.
+    GaveUp { restarts: u32, code: u8 },
+    /// A stop signal arrived.
+    Stopping { signal: i32 },
+    /// The program ends.
+    Stopped { code: u8 },
+    /// The pair was never started: something is wrong that a restart would not mend.
+    Refused { reason: &'a str },
+    /// Something was not as it should be, and the service goes on.
+    Warning { reason: &'a str },
+    /// A system call failed, and the service goes on.
+    Failed { call: &'static str, errno: Errno },
+}
+
+/// A line of at most [`LINE`] bytes. What does not fit is cut; the line's end is kept.
+#[derive(Clone, Copy)]
+pub(crate) struct Line {
+    bytes: [u8; LINE],
+    length: usize,
+}
+
+/// Below `PIPE_BUF`, so that lines of several writers never mix in a pipe.
+const LINE: usize = 2048;
+
+impl Line {
+    /// The line of `event`, with its line feed.
+    pub(crate) fn of(event: &Event<'_>) -> Self {
+        let mut line = Self { bytes: [0; LINE], length: 0 };
+        // The buffer takes everything: what does not fit is cut, not refused.
+        let _ = write_event(&mut line, event);
+        line.bytes[line.length] = b'\n';
+        line.length += 1;
+        line
+    }
+
+    /// The bytes to write.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+impl Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        // One byte is kept for the line feed.
+        let room = LINE - 1 - self.length;
+        let end = (0..=room.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        self.bytes[self.length..self.length + end].copy_from_slice(&text.as_bytes()[..end]);
+        self.length += end;
+        Ok(())
+    }
+}
+
+fn write_event(line: &mut Line, event: &Event<'_>) -> fmt::Result {
+    line.write_str("ppair event=")?;
+    match *event {
+        Event::Started { watchdog, worker, incarnation, generation } => write!(
+            line,
+            "started watchdog={watchdog} worker={worker} incarnation={incarnation} generation={generation}"
+        ),
+        Event::Died { death, restarts, next } => write_death(line, death, restarts, next),
+        Event::Degraded { watchdog, errno, incarnation, generation } => write!(
+            line,
+            "degraded errno={} watchdog={watchdog} incarnation={incarnation} generation={generation}",
+            errno_name(errno)
+        ),
+        Event::Repaired { after, attempts, watchdog, worker, incarnation, generation } => write!(
+            line,
+            "repaired after={} attempts={attempts} watchdog={watchdog} worker={worker} \
+             incarnation={incarnation} generation={generation}",
+            Seconds(after)
+        ),
+        Event::RolledBack { origin } => write!(
+            line,
+            "rolled_back state={} from={} to={} reason=damaged",
+            Quoted(origin.name()),
+            origin.committed(),
+            origin.generation()
+        ),
+        Event::GaveUp { restarts, code } => write!(line, "gave_up restarts={restarts} code={code}"),
+        Event::Stopping { signal } => write!(line, "stopping signal={}", signal::Name(signal)),
+        Event::Stopped { code } => write!(line, "stopped code={code}"),
+        Event::Refused { reason } => write!(line, "refused reason={}", Quoted(reason)),
+        Event::Warning { reason } => write!(line, "warning reason={}", Quoted(reason)),
+        Event::Failed { call, errno } => {
+            write!(line, "warning call={call} errno={}", errno_name(errno))
+        }
+    }
+}
+
+fn write_death(line: &mut Line, death: &Death, restarts: u32, next: Next) -> fmt::Result {
+    write!(line, "died worker={} incarnation={}", death.worker, death.incarnation)?;
+    let status = |line: &mut Line| match death.exit {
+        crate::exit::Exit::Code(code) => write!(line, " code={code}"),
+        crate::exit::Exit::Signal { signal, core } => {
+            write!(line, " signal={} core={}", signal::Name(signal), if core { "yes" } else { "no" })
+        }
+    };
+    match death.cause() {
+        Cause::Exit { .. } => {
+            line.write_str(" cause=exit")?;
+            status(line)?;
+        }
+        Cause::Signal { .. } => {
+            line.write_str(" cause=signal")?;
+            status(line)?;
+        }
+        Cause::Panic { message, file, line: at, column, thread } => {
+            line.write_str(" cause=panic")?;
+            status(line)?;
+            write!(line, " panic={} at=", Quoted(message))?;
+            write!(line, "\"{}:{at}:{column}\" thread={}", Escaped(file), Quoted(thread))?;
+        }
+    }
+    write!(
+        line,
+        " uptime={} maxrss={}KiB generation={} restarts={restarts}",
+        Seconds(death.uptime),
+        death.max_rss_kib,
+        death.generation
+    )?;
+    match next {
+        Next::Restart(delay) => write!(line, " next=restart delay={}", Seconds(delay)),
+        Next::Stop => line.write_str(" next=stop"),
+        Next::GiveUp => line.write_str(" next=give_up"),
+        Next::Degrade => line.write_str(" next=degrade"),
+    }
+}
+
+/// A duration in seconds with three decimals.
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03}s", self.0.as_secs(), self.0.subsec_millis())
+    }
+}
+
+/// A value in quotes, with what would end it or its line escaped.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", Escaped(self.0))
+    }
+}
+
+struct Escaped<'a>(&'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            match character {
+                '"' => f.write_str("\\\"")?,
+                '\\' => f.write_str("\\\\")?,
+                '\n' => f.write_str("\\n")?,
+                control if control.is_control() => write!(f, "\\u{{{:x}}}", u32::from(control))?,
+                other => f.write_char(other)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "event_tests.rs"]
+mod tests;

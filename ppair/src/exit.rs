@@ -1,0 +1,113 @@
+//! How a worker ended, what its restart policy says to that, and the exit status of the program. Pure.
+
+use crate::config::Restart;
+use crate::sys::signal::{SIGHUP, SIGINT, SIGPIPE, SIGTERM};
+
+/// The pair gave up: `EX_SOFTWARE` of sysexits.h.
+pub(crate) const GAVE_UP: u8 = 70;
+/// The system refuses what a pair cannot do without: `EX_OSERR` of sysexits.h.
+pub(crate) const SYSTEM: u8 = 71;
+/// The configuration is wrong, so that no restart would help: `EX_CONFIG` of sysexits.h.
+pub(crate) const CONFIG: u8 = 78;
+
+/// The exit code of a Rust program whose main thread panicked.
+pub(crate) const PANICKED: u8 = 101;
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It returned from `main` or called `exit`.
+    Code(u8),
+    /// A signal killed it.
+    Signal {
+        /// The signal's number.
+        signal: i32,
+        /// Whether a core was dumped.
+        core: bool,
+    },
+}
+
+impl Exit {
+    /// Reads a status word of `wait(2)` that says that the process has ended.
+    pub(crate) const fn from_status(status: i32) -> Self {
+        match status & 0x7f {
+            0 => Self::Code(((status >> 8) & 0xff) as u8),
+            signal => Self::Signal { signal, core: status & 0x80 != 0 },
+        }
+    }
+
+    /// The exit status of a program that ends because its worker ended so: the worker's, or 128 and the signal.
+    pub(crate) const fn status(self) -> u8 {
+        match self {
+            Self::Code(code) => code,
+            Self::Signal { signal, .. } => status_of_signal(signal),
+        }
+    }
+
+    /// Whether `policy` restarts a worker that ended so.
+    pub(crate) const fn restarts_under(self, policy: Restart) -> bool {
+        let clean_signal = matches!(
+            self,
+            Self::Signal { signal: SIGHUP | SIGINT | SIGTERM | SIGPIPE, .. }
+        );
+        match (policy, self) {
+            (_, Self::Code(CONFIG)) | (Restart::Never, _) => false,
+            (Restart::Always, _) => true,
+            (Restart::OnFailure, Self::Code(code)) => code != 0,
+            (Restart::OnAbnormal, Self::Code(_)) => false,
+            (Restart::OnFailure | Restart::OnAbnormal, Self::Signal { .. }) => !clean_signal,
+        }
+    }
+}
+
+/// The exit status that a shell gives a process that was killed by `signal`.
+pub(crate) const fn status_of_signal(signal: i32) -> u8 {
+    128 | (signal & 0x7f) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Restart::{Always, Never, OnAbnormal, OnFailure};
+
+    const fn killed(signal: i32) -> Exit {
+        Exit::Signal { signal, core: false }
+    }
+
+    #[test]
+    fn status_words_are_read_as_wait_writes_them() {
+        assert_eq!(Exit::from_status(0), Exit::Code(0));
+        assert_eq!(Exit::from_status(7 << 8), Exit::Code(7));
+        assert_eq!(Exit::from_status(9), killed(9));
+        assert_eq!(Exit::from_status(11 | 0x80), Exit::Signal { signal: 11, core: true });
+    }
+
+    #[test]
+    fn the_programs_status_is_the_workers() {
+        assert_eq!(Exit::Code(3).status(), 3);
+        assert_eq!(killed(15).status(), 143);
+    }
+
+    #[test]
+    fn the_restart_table_is_systemds() {
+        // Rows: the end; then whether Always, OnFailure, OnAbnormal and Never restart it.
+        let table = [
+            (Exit::Code(0), [true, false, false, false]),
+            (Exit::Code(1), [true, true, false, false]),
+            (Exit::Code(101), [true, true, false, false]),
+            (Exit::Code(78), [false, false, false, false]),
+            (killed(1), [true, false, false, false]),
+            (killed(2), [true, false, false, false]),
+            (killed(13), [true, false, false, false]),
+            (killed(15), [true, false, false, false]),
+            (killed(3), [true, true, true, false]),
+            (killed(6), [true, true, true, false]),
+            (killed(9), [true, true, true, false]),
+            (killed(11), [true, true, true, false]),
+        ];
+        for (exit, expected) in table {
+            let found = [Always, OnFailure, OnAbnormal, Never].map(|policy| exit.restarts_under(policy));
+            assert_eq!(found, expected, "{exit:?}");
+        }
+    }
+}

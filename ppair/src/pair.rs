@@ -1,0 +1,275 @@
+//! `Pair`: the builder behind the attribute.
+
+use core::fmt::Display;
+use core::marker::PhantomData;
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::io::Write;
+use std::panic;
+
+use crate::config::{Config, Options};
+use crate::environment::{self, Environment};
+use crate::event::Event as Say;
+use crate::parameter::{Enter, Parameter, Preparation};
+use crate::resume::{Baton, Relay, Resumed};
+use crate::state::recovery::{Recovered, Source, recover};
+use crate::state::segment::{RegionSpec, Segment};
+use crate::sys::process;
+use crate::watchdog::driver::{Image, WatchDog, say};
+use crate::worker::{Beginning, Worker};
+use crate::world::World;
+use crate::{degraded, exit};
+
+/// A process pair that is being put together, without the attribute.
+///
+/// `#[ppair::main]` calls nothing but this. A program that cannot use the attribute does the same by hand, as the first
+/// thing in its `main`:
+///
+/// ```no_run
+/// use ppair::{Checkpoint, Config, HardState, Pair, Worker};
+///
+/// #[derive(Clone, Copy, Default, HardState)]
+/// #[repr(C)]
+/// struct Progress {
+///     next: u32,
+/// }
+///
+/// fn main() {
+///     let mut pair = Pair::new(Config::new().max_restarts(3)).setup(|| String::from("configuration"));
+///     let config = pair.prepare::<&String>();
+///     let progress = pair.prepare::<Checkpoint<Progress>>();
+///     let worker: Worker = pair.start();
+///     // From here on this is a worker.
+///     let (config, progress) = (config.enter(&worker), progress.enter(&worker));
+///     progress.update(|p| p.next += 1);
+///     println!("{config}");
+/// }
+/// ```
+#[derive(Debug)]
+#[must_use = "a pair does nothing before `start`"]
+pub struct Pair<S: 'static = NoSetup> {
+    options: Options,
+    off: bool,
+    resumed: Option<Resumed>,
+    preparation: Preparation<S>,
+}
+
+/// Stands for the value of `setup` in a [`Pair`] that has none.
+#[derive(Clone, Copy, Debug)]
+pub struct NoSetup;
+
+/// A parameter between its two halves: prepared before the fork, not yet entered by the worker.
+#[must_use = "the worker gets the parameter from `enter`"]
+pub struct Prepared<P> {
+    enter: Enter<P>,
+}
+
+impl<P> core::fmt::Debug for Prepared<P> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Prepared").field("parameter", &PhantomData::<P>).finish_non_exhaustive()
+    }
+}
+
+impl<P> Prepared<P> {
+    /// What the worker makes of it.
+    ///
+    /// # Panics
+    ///
+    /// If `worker` is not the worker of the pair that prepared it.
+    #[must_use]
+    pub fn enter(self, worker: &Worker) -> P {
+        (self.enter)(worker)
+    }
+}
+
+/// Whether this process, or one that it was forked from, has begun a pair.
+static BEGUN: AtomicBool = AtomicBool::new(false);
+
+impl Pair {
+    /// Begins a pair and reads the environment: see [`Config`]. A wrong variable ends the program with exit status 78, and
+    /// so does a second pair in one process, for instance if `main` calls itself.
+    pub fn new(config: Config) -> Self {
+        if BEGUN.swap(true, Ordering::Relaxed) {
+            refuse(
+                "a second pair was begun in the process of a pair: `main` was called again, or `#[ppair::main]` is there \
+                 twice",
+            );
+        }
+        only_one_thread();
+        // SAFETY: `only_one_thread` has just made sure of it.
+        let resumed = unsafe { Resumed::take() };
+        let read = environment::read(config.options, std::env::vars_os());
+        let Environment { options, off, unknown } = read.unwrap_or_else(|wrong| refuse(&wrong.to_string()));
+        for name in unknown {
+            let known = Environment::known();
+            let reason = format!("the environment variable {name} is none of ppair's and is ignored; there are {known}");
+            say(&Say::Warning { reason: &reason });
+        }
+        let preparation = Preparation { setup: &NoSetup, regions: Vec::new(), duplicate: None };
+        Self { options, off, resumed, preparation }
+    }
+
+    /// Runs `setup` now, once, in the watch dog. What it returns is inherited by every worker, who can take it as `&S`.
+    ///
+    /// It is run again only if the pair was degraded and has been repaired.
+    pub fn setup<S: 'static>(self, setup: impl FnOnce() -> S) -> Pair<S> {
+        let Self { options, off, resumed, preparation } = self;
+        let Preparation { regions, duplicate, .. } = preparation;
+        let setup: &S = Box::leak(Box::new(setup()));
+        Pair { options, off, resumed, preparation: Preparation { setup, regions, duplicate } }
+    }
+
+    /// As [`setup`](Self::setup), with a `setup` that can fail: its error is printed, and the program ends with exit status
+    /// 78 before any fork.
+    pub fn try_setup<S: 'static, E: Display>(self, setup: impl FnOnce() -> Result<S, E>) -> Pair<S> {
+        match setup() {
+            Ok(value) => self.setup(|| value),
+            Err(error) => {
+                let reason = format!("setup failed: {error}");
+                if let Some(resumed) = self.resumed.filter(|resumed| resumed.baton.worker > 0) {
+                    watch_without_setup(self.options, resumed, &reason);
+                }
+                refuse(&reason)
+            }
+        }
+    }
+}
+
+impl<S: 'static> Pair<S> {
+    /// Prepares a parameter: what the watch dog has to do before the first fork so that a worker can have a `P`.
+    pub fn prepare<P: Parameter<S>>(&mut self) -> Prepared<P> {
+        Prepared { enter: P::prepare(&mut self.preparation) }
+    }
+
+    /// Becomes a pair. This process is the watch dog from here on and never returns from this call; what returns is a
+    /// worker. If `fork` fails, the watch dog itself returns, as a degraded worker; and with `PPAIR=off` in the environment
+    /// there is no watch dog at all.
+    ///
+    /// The program ends with the exit status of its last worker, or with
+    ///
+    /// | status | because |
+    /// |---|---|
+    /// | 128 + S | signal S killed the worker, and it is not restarted |
+    /// | 70 | the restart budget is spent |
+    /// | 71 | the system refuses the memory or the signals that a pair needs |
+    /// | 78 | the environment is wrong, `setup` failed, or there was a second thread before the fork |
+    #[must_use = "without it, a parameter cannot be entered"]
+    pub fn start(self) -> Worker {
+        let Self { options, off, resumed, preparation } = self;
+        if let Some(name) = preparation.duplicate {
+            refuse(&format!("two parameters are checkpoints of the same type `{name}`; give each its own type"));
+        }
+        only_one_thread();
+        let specs: Vec<RegionSpec> = preparation.regions.into_iter().map(|(_, spec)| spec).collect();
+        // What `setup` has printed without a line feed would otherwise be printed by every worker.
+        let _ = std::io::stdout().flush();
+        let (file, baton) = resumed.map(|resumed| (resumed.file, resumed.baton)).unzip();
+        let segment = match file {
+            Some(file) => Segment::adopt(file, specs),
+            None => Segment::create(specs),
+        };
+        let segment: &'static Segment = match segment {
+            Ok(segment) => Box::leak(Box::new(segment)),
+            Err(errno) => fail("cannot make the shared memory for the hard state", errno),
+        };
+        hook_panics(segment);
+        if off {
+            segment.commit_as(1);
+            segment.fence(1);
+            let beginning = Beginning { incarnation: 1, last_death: None, degraded: false };
+            return enter(beginning, segment);
+        }
+        let (world, watchdog) = match baton {
+            None => (World::enter(), None),
+            Some(baton) => (Ok(World::resume(baton.mask, baton.ignored)), Some(baton)),
+        };
+        let world = world.unwrap_or_else(|errno| fail("cannot block the signals of the watch dog", errno));
+        let mut dog = WatchDog::new(options, world, segment);
+        let beginning = match watchdog {
+            None => dog.run(),
+            Some(baton) => {
+                dog = dog.continued(Image::Fresh, baton.incarnation, baton.restarts);
+                dog.run_with(baton.running())
+            }
+        };
+        let worker = enter(beginning, segment);
+        if beginning.degraded {
+            degraded::begin(options, world, segment, worker, dog.restarts());
+        }
+        worker
+    }
+}
+
+/// Recovers the hard state and makes the worker.
+fn enter(beginning: Beginning, segment: &'static Segment) -> Worker {
+    let recover = |(region, spec): (_, &RegionSpec)| recover(&region, spec.layout.name(), spec.layout);
+    let recovered: Vec<Recovered> = segment.regions().zip(segment.specs()).map(recover).collect();
+    for Recovered { origin, .. } in &recovered {
+        if origin.source() != Source::Current && origin.committed() != 0 {
+            say(&Say::RolledBack { origin });
+        }
+    }
+    Worker::new(beginning, segment, recovered)
+}
+
+/// Watches over a worker that runs while `setup` fails in the fresh image. When it dies, the program is started afresh once
+/// more, so that `setup` has another chance.
+fn watch_without_setup(options: Options, resumed: Resumed, reason: &str) -> ! {
+    let Resumed { baton, file } = resumed;
+    let later = format!("{reason}; the worker goes on, and setup is tried again when it dies");
+    say(&Say::Warning { reason: &later });
+    let file = Box::leak(Box::new(file));
+    let world = World::resume(baton.mask, baton.ignored);
+    let image = Image::Used(Relay::new(Baton { worker: 0, ..baton }, file, world));
+    // An empty segment: what the workers commit is not for this image to know.
+    let segment = match Segment::create(Vec::new()) {
+        Ok(segment) => Box::leak(Box::new(segment)),
+        Err(errno) => fail("cannot make shared memory", errno),
+    };
+    let mut dog = WatchDog::new(options, world, segment).continued(image, baton.incarnation, baton.restarts);
+    dog.run_with(baton.running());
+    // A used image forks nothing and serves nobody, so this is never reached.
+    process::exit_now(exit::SYSTEM)
+}
+
+/// Lets a panic leave its text and place for the watch dog. The hook that was there still runs, afterwards.
+fn hook_panics(segment: &'static Segment) {
+    let next = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        let payload = info.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let thread = std::thread::current();
+        segment.black_box().record_panic(
+            text.unwrap_or("(a payload that is not text)"),
+            info.location(),
+            thread.name().unwrap_or(""),
+        );
+        next(info);
+    }));
+}
+
+/// A process with several threads cannot be forked safely: the child would have the locks of threads that it does not have.
+fn only_one_thread() {
+    // Where `/proc` does not tell there is nothing to refuse by.
+    if process::thread_count().is_none_or(|threads| threads == 1) {
+        return;
+    }
+    let names = process::thread_names().join(", ");
+    refuse(&format!(
+        "threads were started before the fork (running: {names}); start them in `main`, where the worker runs, and not in \
+         `setup` or before `main`"
+    ))
+}
+
+/// Ends the program: something is wrong that no restart would mend.
+fn refuse(reason: &str) -> ! {
+    say(&Say::Refused { reason });
+    std::process::exit(exit::CONFIG.into())
+}
+
+/// Ends the program: the system refuses something that a pair cannot do without.
+fn fail(what: &str, errno: crate::sys::Errno) -> ! {
+    say(&Say::Refused { reason: &format!("{what}: {}", errno.desc()) });
+    std::process::exit(exit::SYSTEM.into())
+}
+

@@ -1,0 +1,140 @@
+//! How a watch dog hands its pair to a fresh image of the same program in the same process. It does so after it was
+//! degraded and has a worker again: it has run the user's `main`, so nothing may be forked from it any more; and it still
+//! holds the descriptors and the memory of that `main`.
+
+use core::time::Duration;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use crate::sys::exec::Image;
+use crate::sys::{Errno, memory, process};
+use crate::watchdog::driver::Running;
+use crate::world::World;
+
+/// The variable that carries it. It is removed before any code of the user's runs.
+const VARIABLE: &str = "PPAIR_RESUME";
+
+/// What the fresh image has to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Baton {
+    /// The process that it is for: the variable means nothing to any other.
+    pub(crate) watchdog: i32,
+    /// The descriptor of the segment.
+    pub(crate) segment: i32,
+    /// The worker that runs, with the time of its start in nanoseconds, or 0 if its successor is to be forked.
+    pub(crate) worker: i32,
+    pub(crate) since: u64,
+    pub(crate) incarnation: u32,
+    pub(crate) restarts: u32,
+    /// The saved signals of the program's start.
+    pub(crate) mask: u64,
+    pub(crate) ignored: u64,
+}
+
+impl Baton {
+    /// Numbers with commas between them.
+    fn to_text(self) -> String {
+        let Self { watchdog, segment, worker, since, incarnation, restarts, mask, ignored } = self;
+        format!("{watchdog},{segment},{worker},{since},{incarnation},{restarts},{mask},{ignored}")
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let mut parts = text.split(',');
+        let baton = Self {
+            watchdog: parts.next()?.parse().ok()?,
+            segment: parts.next()?.parse().ok()?,
+            worker: parts.next()?.parse().ok()?,
+            since: parts.next()?.parse().ok()?,
+            incarnation: parts.next()?.parse().ok()?,
+            restarts: parts.next()?.parse().ok()?,
+            mask: parts.next()?.parse().ok()?,
+            ignored: parts.next()?.parse().ok()?,
+        };
+        parts.next().is_none().then_some(baton)
+    }
+
+    /// The worker that runs.
+    pub(crate) fn running(&self) -> Option<Running> {
+        (self.worker > 0).then_some(Running { pid: self.worker, since: Duration::from_nanos(self.since) })
+    }
+}
+
+/// A pair that an earlier image of this process hands over.
+#[derive(Debug)]
+pub(crate) struct Resumed {
+    pub(crate) baton: Baton,
+    pub(crate) file: OwnedFd,
+}
+
+impl Resumed {
+    /// Takes what was handed over out of the environment. A variable that is not for this process, or does not lead to a
+    /// segment, is dropped: somebody else's environment was inherited.
+    ///
+    /// # Safety
+    ///
+    /// The process has one thread.
+    pub(crate) unsafe fn take() -> Option<Self> {
+        let text = std::env::var(VARIABLE).ok()?;
+        // SAFETY: the caller promises that there is one thread.
+        unsafe { process::remove_variable(VARIABLE) };
+        let baton = Baton::from_text(&text).filter(|baton| baton.watchdog == process::pid())?;
+        // SAFETY: the process id says that this very process set the variable before `exec`, and the descriptor is the
+        // segment's, which nothing in the fresh image owns yet; `adopt` checks that it is a sealed memory file.
+        let file = unsafe { memory::adopt(baton.segment) }.ok()?;
+        Some(Self { baton, file })
+    }
+}
+
+/// The way to the fresh image, made ready while allocating is allowed.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    segment: &'static OwnedFd,
+    world: World,
+    image: Image,
+}
+
+impl Relay {
+    /// Makes it ready for `baton`, whose descriptor and signals are filled in.
+    pub(crate) fn new(mut baton: Baton, segment: &'static OwnedFd, world: World) -> Self {
+        baton.segment = segment.as_raw_fd();
+        (baton.mask, baton.ignored) = world.to_bits();
+        Self { segment, world, image: Image::of_this_program(VARIABLE, &baton.to_text()) }
+    }
+
+    /// Starts the program afresh. Returns only if that failed.
+    pub(crate) fn exec(&self) -> Errno {
+        let prepared = self.world.reset_dispositions().and_then(|()| memory::set_inherited(self.segment, true));
+        match prepared {
+            Ok(()) => self.image.exec(),
+            Err(errno) => errno,
+        }
+    }
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BATON: Baton = Baton {
+        watchdog: 4711,
+        segment: 3,
+        worker: 4713,
+        since: 123_456_789,
+        incarnation: 2,
+        restarts: 1,
+        mask: 0b1010,
+        ignored: 1,
+    };
+
+    #[test]
+    fn a_baton_comes_back_as_it_was_handed_over() {
+        assert_eq!(Baton::from_text(&BATON.to_text()), Some(BATON));
+    }
+
+    #[test]
+    fn anything_else_is_no_baton() {
+        for text in ["", "1", "1,2,3,4,5,6,7", "1,2,3,4,5,6,7,8,9", "1,2,3,4,5,6,7,x", "-,2,3,4,5,6,7,8"] {
+            assert_eq!(Baton::from_text(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Where a dying worker leaves its last words for the watch dog: so far the text and the place of a panic. Pure word-wise
+//! access to a part of the segment, without `unsafe`; the writer allocates nothing.
+
+use core::panic::Location;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+const WORD: usize = size_of::<u64>();
+const TEXT: usize = 512;
+const FILE: usize = 256;
+const THREAD: usize = 64;
+
+/// Words of the black box: a head, the place, and three texts, each with its length.
+pub(crate) const WORDS: usize = 2 + text_words(TEXT) + text_words(FILE) + text_words(THREAD);
+
+const fn text_words(capacity: usize) -> usize {
+    1 + capacity / WORD
+}
+
+/// The last words of a worker that panicked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PanicNote {
+    pub(crate) text: Text<TEXT>,
+    pub(crate) file: Text<FILE>,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    pub(crate) thread: Text<THREAD>,
+}
+
+/// A text of at most `N` bytes that needs no heap.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Text<const N: usize> {
+    bytes: [u8; N],
+    length: usize,
+}
+
+impl<const N: usize> Text<N> {
+    /// The text. Bytes that are not UTF-8, which only a wild write leaves here, end it.
+    pub(crate) fn as_str(&self) -> &str {
+        let bytes = &self.bytes[..self.length.min(N)];
+        match core::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => core::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or(""),
+        }
+    }
+}
+
+impl<const N: usize> core::fmt::Debug for Text<N> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+/// The black box of a segment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BlackBox<'a>(&'a [AtomicU64]);
+
+impl<'a> BlackBox<'a> {
+    /// The black box in `words`, or `None` if they are not [`WORDS`] of them.
+    pub(crate) fn new(words: &'a [AtomicU64]) -> Option<Self> {
+        (words.len() == WORDS).then_some(Self(words))
+    }
+
+    /// Forgets what an earlier worker left.
+    pub(crate) fn clear(&self) {
+        self.0[0].store(0, Ordering::Release);
+    }
+
+    /// Leaves a note. If several threads panic, the last one's is kept whole or none is: the head is stored last, and a
+    /// second writer first takes it away.
+    pub(crate) fn record_panic(&self, text: &str, place: Option<&Location<'_>>, thread: &str) {
+        self.clear();
+        let (file, line, column) = place.map_or(("", 0, 0), |p| (p.file(), p.line(), p.column()));
+        self.0[1].store(u64::from(line) << 32 | u64::from(column), Ordering::Relaxed);
+        let (texts, files, threads) = self.texts();
+        write_text(texts, text);
+        // The end of a long path says more than its beginning.
+        write_text(files, &file[file.ceil_boundary(file.len().saturating_sub(FILE))..]);
+        write_text(threads, thread);
+        self.0[0].store(1, Ordering::Release);
+    }
+
+    /// The note, if one was left.
+    pub(crate) fn panic_note(&self) -> Option<PanicNote> {
+        if self.0[0].load(Ordering::Acquire) != 1 {
+            return None;
+        }
+        let place = self.0[1].load(Ordering::Relaxed);
+        let (texts, files, threads) = self.texts();
+        Some(PanicNote {
+            text: read_text(texts),
+            file: read_text(files),
+            line: (place >> 32) as u32,
+            column: (place & 0xffff_ffff) as u32,
+            thread: read_text(threads),
+        })
+    }
+
+    fn texts(&self) -> (&'a [AtomicU64], &'a [AtomicU64], &'a [AtomicU64]) {
+        let (text, rest) = self.0[2..].split_at(text_words(TEXT));
+        let (file, thread) = rest.split_at(text_words(FILE));
+        (text, file, thread)
+    }
+}
+
+fn write_text(words: &[AtomicU64], text: &str) {
+    let (length, words) = (&words[0], &words[1..]);
+    let end = text.floor_boundary(words.len() * WORD);
+    for (cell, chunk) in words.iter().zip(text.as_bytes()[..end].chunks(WORD)) {
+        let mut bytes = [0; WORD];
+        bytes[..chunk.len()].copy_from_slice(chunk);
+        cell.store(u64::from_ne_bytes(bytes), Ordering::Relaxed);
+    }
+    length.store(end as u64, Ordering::Relaxed);
+}
+
+fn read_text<const N: usize>(words: &[AtomicU64]) -> Text<N> {
+    let mut text = Text { bytes: [0; N], length: 0 };
+    for (chunk, cell) in text.bytes.chunks_mut(WORD).zip(&words[1..]) {
+        let bytes = cell.load(Ordering::Relaxed).to_ne_bytes();
+        chunk.copy_from_slice(&bytes[..chunk.len()]);
+    }
+    text.length = usize::try_from(words[0].load(Ordering::Relaxed)).map_or(N, |length| length.min(N));
+    text
+}
+
+/// The nearest places where a text may be cut.
+trait Boundary {
+    fn floor_boundary(&self, at: usize) -> usize;
+    fn ceil_boundary(&self, at: usize) -> usize;
+}
+
+impl Boundary for str {
+    fn floor_boundary(&self, at: usize) -> usize {
+        let at = at.min(self.len());
+        (0..=at).rev().find(|&at| self.is_char_boundary(at)).unwrap_or(0)
+    }
+
+    fn ceil_boundary(&self, at: usize) -> usize {
+        (at..=self.len()).find(|&at| self.is_char_boundary(at)).unwrap_or(self.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words() -> Vec<AtomicU64> {
+        (0..WORDS).map(|_| AtomicU64::new(0)).collect()
+    }
+
+    #[test]
+    fn an_empty_box_has_no_note() {
+        let words = words();
+        assert_eq!(BlackBox::new(&words).unwrap().panic_note(), None);
+    }
+
+    #[test]
+    fn a_note_comes_back_with_text_place_and_thread() {
+        let words = words();
+        let black_box = BlackBox::new(&words).unwrap();
+        let here = Location::caller();
+        black_box.record_panic("index out of bounds", Some(here), "main");
+        let note = black_box.panic_note().unwrap();
+        assert_eq!(note.text.as_str(), "index out of bounds");
+        assert_eq!(note.file.as_str(), file!());
+        assert_eq!((note.line, note.column), (here.line(), here.column()));
+        assert_eq!(note.thread.as_str(), "main");
+        black_box.clear();
+        assert_eq!(black_box.panic_note(), None);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        let words = words();
+        let black_box = BlackBox::new(&words).unwrap();
+        let long = format!("x{}", "ä".repeat(600));
+        black_box.record_panic(&long, None, "");
+        let note = black_box.panic_note().unwrap();
+        assert!(long.starts_with(note.text.as_str()));
+        assert_eq!(note.text.as_str().len(), TEXT - 1);
+    }
+
+    #[test]
+    fn wild_bytes_are_cut_and_never_a_panic() {
+        let words = words();
+        for word in &words[1..] {
+            word.store(u64::MAX, Ordering::Relaxed);
+        }
+        words[0].store(1, Ordering::Relaxed);
+        let note = BlackBox::new(&words).unwrap().panic_note().unwrap();
+        assert_eq!(note.text.as_str(), "");
+    }
+}

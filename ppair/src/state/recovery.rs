@@ -1,0 +1,94 @@
+//! What a new worker starts from: the newest checkpoint that is whole. Pure; it reads the segment and writes nothing into
+//! it, so it may itself be killed anywhere.
+
+use super::commit::{Region, SLOTS};
+use super::layout::Layout;
+
+/// Which checkpoint a worker starts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Source {
+    /// Nothing was committed yet, or nothing that is whole is left: the type's `Default`.
+    Initial,
+    /// The last committed checkpoint.
+    Current,
+    /// An earlier one: the last committed checkpoint was damaged, for instance by a wild write.
+    Previous,
+}
+
+/// The origin of one hard state: which checkpoint it is, and its generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    name: &'static str,
+    source: Source,
+    generation: u64,
+    committed: u64,
+}
+
+impl Origin {
+    /// The name of the hard state's type.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Which checkpoint it is.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        self.source
+    }
+
+    /// The generation of the checkpoint; 0 for [`Source::Initial`].
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The generation that was committed last. It differs from [`generation`](Self::generation) if that checkpoint was
+    /// damaged.
+    #[must_use]
+    pub fn committed(&self) -> u64 {
+        self.committed
+    }
+}
+
+/// A recovered hard state: its origin, and its bytes unless it is the initial one.
+#[derive(Clone, Debug)]
+pub(crate) struct Recovered {
+    pub(crate) origin: Origin,
+    pub(crate) bytes: Option<Box<[u8]>>,
+}
+
+/// Finds what the next worker starts from: the published checkpoint if its slot is whole and every value in it is valid,
+/// else the one before it, else the newest whole one, else the initial one.
+pub(crate) fn recover(region: &Region<'_>, name: &'static str, layout: &Layout) -> Recovered {
+    let published = region.published();
+    let committed = published.generation;
+    let origin = Origin { name, source: Source::Initial, generation: 0, committed };
+    let mut bytes = vec![0; region.bytes()].into_boxed_slice();
+    let whole = |slot, bytes: &mut [u8]| {
+        let generation = region.read_checked(slot, bytes)?;
+        layout.validate(bytes).is_ok().then_some(generation)
+    };
+    if committed != 0 && whole(published.slot, &mut bytes) == Some(committed) {
+        let origin = Origin { source: Source::Current, generation: committed, ..origin };
+        return Recovered { origin, bytes: Some(bytes) };
+    }
+    // Ordered by: is it the one just before the published one, then its generation. A generation of 1 while nothing is
+    // published is the very first commit, whose worker died before it became true.
+    let best = (0..SLOTS)
+        .filter_map(|slot| Some((whole(slot, &mut bytes)?, slot)))
+        .filter(|&(generation, _)| committed != 0 || generation > 1)
+        .max_by_key(|&(generation, _)| (generation + 1 == committed, generation));
+    if let Some((generation, slot)) = best {
+        if whole(slot, &mut bytes) == Some(generation) {
+            let origin = Origin { source: Source::Previous, generation, ..origin };
+            return Recovered { origin, bytes: Some(bytes) };
+        }
+    }
+    Recovered { origin, bytes: None }
+}
+
+#[cfg(test)]
+#[path = "recovery_tests.rs"]
+mod tests;

@@ -1,0 +1,106 @@
+//! An anonymous, sealed, fully allocated memory file, and its shared mapping.
+
+use core::ffi::CStr;
+use core::num::NonZeroUsize;
+use core::ptr::NonNull;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use nix::fcntl::{FallocateFlags, FcntlArg, FdFlag, SealFlag, fallocate, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+use nix::sys::stat::fstat;
+
+use super::Errno;
+
+/// The seals of a memory file: nobody can change its size, so that no access of a mapping is ever a `SIGBUS`, and nobody
+/// can change the seals.
+fn seals() -> SealFlag {
+    SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL
+}
+
+/// Makes a memory file of `size` bytes of zeros. Its pages are allocated now: memory that is short is an error here and
+/// not the death of a worker later.
+pub(crate) fn create(name: &CStr, size: usize) -> Result<OwnedFd, Errno> {
+    let fd = memfd_create(name, MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
+    let length = i64::try_from(size).map_err(|_| Errno::EFBIG)?;
+    fallocate(&fd, FallocateFlags::empty(), 0, length)?;
+    fcntl(&fd, FcntlArg::F_ADD_SEALS(seals()))?;
+    Ok(fd)
+}
+
+/// The size of a memory file that [`create`] made, or `EINVAL` if `fd` is anything else.
+pub(crate) fn size_of_created(fd: BorrowedFd<'_>) -> Result<usize, Errno> {
+    let found = fcntl(fd, FcntlArg::F_GET_SEALS)?;
+    if SealFlag::from_bits_truncate(found) != seals() {
+        return Err(Errno::EINVAL);
+    }
+    usize::try_from(fstat(fd)?.st_size).map_err(|_| Errno::EINVAL)
+}
+
+/// A shared, writable mapping.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    start: NonNull<u8>,
+    length: NonZeroUsize,
+}
+
+impl Mapping {
+    /// Maps the whole of `fd`, which [`create`] made.
+    pub(crate) fn of(fd: BorrowedFd<'_>, length: NonZeroUsize) -> Result<Self, Errno> {
+        if size_of_created(fd)? != length.get() {
+            return Err(Errno::EINVAL);
+        }
+        let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        // SAFETY: a new mapping at an address of the kernel's choice touches no memory that Rust knows of.
+        let start = unsafe { mmap(None, length, protection, MapFlags::MAP_SHARED, fd, 0) }?;
+        Ok(Self { start: start.cast(), length })
+    }
+
+    /// The first byte; aligned to a page.
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    /// The length in bytes. All of it stays mapped, readable and writable as long as `self` lives: the file's size is sealed.
+    pub(crate) fn length(&self) -> usize {
+        self.length.get()
+    }
+}
+
+// SAFETY: a mapping belongs to the process and not to a thread; this type only hands out its address and length.
+unsafe impl Send for Mapping {}
+// SAFETY: as for `Send`; no method changes anything.
+unsafe impl Sync for Mapping {}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: `of` mapped exactly this range, and whoever took addresses from it borrowed `self`.
+        let _ = unsafe { munmap(self.start.cast(), self.length.get()) };
+    }
+}
+
+/// Whether `fd` stays open across `exec`.
+pub(crate) fn set_inherited(fd: &OwnedFd, inherited: bool) -> Result<(), Errno> {
+    let flags = if inherited { FdFlag::empty() } else { FdFlag::FD_CLOEXEC };
+    fcntl(fd, FcntlArg::F_SETFD(flags)).map(drop)
+}
+
+/// Takes over a descriptor by its number, if it is a memory file that [`create`] made.
+///
+/// # Safety
+///
+/// Nothing else in this process owns `fd`.
+pub(crate) unsafe fn adopt(fd: RawFd) -> Result<OwnedFd, Errno> {
+    use std::os::fd::FromRawFd;
+    if fd < 0 {
+        return Err(Errno::EBADF);
+    }
+    // SAFETY: borrowed for the two checks only; a number that is not open gives `EBADF` from the first of them.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+    size_of_created(borrowed)?;
+    // SAFETY: open, as just shown, and owned by nobody else, as the caller promises.
+    let owned = unsafe { OwnedFd::from_raw_fd(fd) };
+    debug_assert_eq!(owned.as_raw_fd(), fd);
+    set_inherited(&owned, false)?;
+    Ok(owned)
+}

@@ -1,0 +1,30 @@
+//! The only callers of `nix` and `libc`. Every function keeps the name of its system call or says which one it is, takes
+//! and returns plain data, and knows nothing of pairs, workers or hard states.
+
+pub(crate) mod clock;
+pub(crate) mod exec;
+pub(crate) mod fork;
+pub(crate) mod memory;
+pub(crate) mod process;
+pub(crate) mod signal;
+pub(crate) mod stderr;
+pub(crate) mod wait;
+
+/// An `errno`, without the operation that failed: the caller knows which one it called.
+pub(crate) type Errno = nix::errno::Errno;
+
+/// The name of an `errno`, as in `EAGAIN`.
+pub(crate) fn errno_name(errno: Errno) -> Name {
+    Name(errno)
+}
+
+/// Prints an [`Errno`] as its symbolic name, without allocating.
+#[derive(Clone, Copy)]
+pub(crate) struct Name(Errno);
+
+impl core::fmt::Display for Name {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // The `Debug` of a field-less enum is its variant's name, which is the symbolic name here.
+        write!(f, "{:?}", self.0)
+    }
+}

@@ -1,0 +1,74 @@
+//! What a process knows and says about itself.
+
+use nix::libc;
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::unistd;
+
+use super::Errno;
+
+/// `getpid`.
+pub(crate) fn pid() -> i32 {
+    unistd::getpid().as_raw()
+}
+
+/// `getppid`.
+pub(crate) fn parent() -> i32 {
+    unistd::getppid().as_raw()
+}
+
+/// Whether this process leads its session: then a terminal that hangs up tells it alone.
+pub(crate) fn leads_session() -> bool {
+    unistd::getsid(None) == Ok(unistd::getpid())
+}
+
+/// Whether `other` is in the process group of this process: then a terminal's signals reach both.
+pub(crate) fn shares_group_with(other: i32) -> bool {
+    unistd::getpgid(Some(unistd::Pid::from_raw(other))) == Ok(unistd::getpgrp())
+}
+
+/// Asks the kernel to send `SIGTERM` to this process when its parent dies.
+pub(crate) fn die_with_parent() -> Result<(), Errno> {
+    prctl::set_pdeathsig(Signal::SIGTERM)
+}
+
+/// Ends this process at once: no destructor, no `atexit` handler and no buffer of the user's runs.
+pub(crate) fn exit_now(code: u8) -> ! {
+    // SAFETY: `_exit` may be called at any time, in any state of the process (signal-safety(7)).
+    unsafe { libc::_exit(i32::from(code)) }
+}
+
+/// The number of threads of this process, or `None` where `/proc` does not tell.
+pub(crate) fn thread_count() -> Option<usize> {
+    // The link count of this folder is two (itself and its name above) and one for each thread: one call, no allocation.
+    let stat = nix::sys::stat::stat("/proc/self/task").ok()?;
+    usize::try_from(stat.st_nlink).ok()?.checked_sub(2).filter(|&threads| threads > 0)
+}
+
+/// Removes `name` from the environment, so that neither the user's code nor its children see it.
+///
+/// # Safety
+///
+/// The process has one thread.
+pub(crate) unsafe fn remove_variable(name: &str) {
+    // SAFETY: the caller promises that no other thread reads the environment meanwhile.
+    unsafe { std::env::remove_var(name) };
+}
+
+/// Whether this process may hold record locks (`fcntl`, `lockf`), which a forked child does not inherit.
+pub(crate) fn holds_record_locks() -> bool {
+    // Each line: "1: POSIX  ADVISORY  WRITE 4711 08:01:1234 0 EOF", see proc_locks(5).
+    let Ok(locks) = std::fs::read_to_string("/proc/locks") else { return true };
+    let pid = pid().to_string();
+    locks.lines().any(|line| {
+        let mut words = line.split_ascii_whitespace().skip(1);
+        words.next() == Some("POSIX") && words.nth(2) == Some(pid.as_str())
+    })
+}
+
+/// The names of the threads of this process, for a message.
+pub(crate) fn thread_names() -> Vec<String> {
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
+    let name = |entry: std::fs::DirEntry| std::fs::read_to_string(entry.path().join("comm")).ok();
+    threads.filter_map(|entry| name(entry.ok()?)).map(|name| name.trim_end().to_owned()).collect()
+}

@@ -1,0 +1,364 @@
+//! The thin shell around the machine: actions become system calls, what the system says becomes events. One thread, no
+//! allocation in the loop, no panic, and no code of the user's.
+
+use core::time::Duration;
+
+use super::machine::{Action, Event, Machine};
+use crate::config::Options;
+use crate::death::Death;
+use crate::event::{Event as Say, Line, Next};
+use crate::exit::Exit;
+use crate::resume::Relay;
+use crate::state::segment::Segment;
+use crate::sys::fork::{Side, fork};
+use crate::sys::signal::{SIGCHLD, SIGKILL, SIGTERM};
+use crate::sys::{Errno, clock, process, signal, stderr, wait};
+use crate::worker::Beginning;
+use crate::world::World;
+
+/// How long the watch dog rests when the system refuses to let it wait.
+const REST: Duration = Duration::from_millis(10);
+
+/// The worker that runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Running {
+    pub(crate) pid: i32,
+    pub(crate) since: Duration,
+}
+
+/// Where the next worker comes from.
+#[derive(Debug)]
+pub(crate) enum Image {
+    /// This process has run nothing of the user's but `setup`: fork it.
+    Fresh,
+    /// It has run the user's `main` while degraded: start the program afresh in it, and let that fork.
+    Used(Relay),
+}
+
+/// The watch dog.
+#[derive(Debug)]
+pub(crate) struct WatchDog {
+    machine: Machine,
+    options: Options,
+    world: World,
+    segment: &'static Segment,
+    image: Image,
+    pid: i32,
+    leads_session: bool,
+    incarnation: u32,
+    worker: Option<Running>,
+    /// The generation when the worker started: more than that is progress.
+    generation: u64,
+    last_death: Option<Death>,
+    deadline: Option<Duration>,
+    /// Whether there was a fork since the last look at pending signals.
+    just_forked: bool,
+}
+
+/// What came of `Action::Fork`.
+enum Forked {
+    /// This process is the worker.
+    Worker,
+    Watchdog(Event),
+}
+
+impl WatchDog {
+    /// The watch dog of a pair that has not begun.
+    pub(crate) fn new(options: Options, world: World, segment: &'static Segment) -> Self {
+        Self {
+            machine: Machine::new(options),
+            options,
+            world,
+            segment,
+            image: Image::Fresh,
+            pid: process::pid(),
+            leads_session: process::leads_session(),
+            incarnation: 0,
+            worker: None,
+            generation: segment.generation(),
+            last_death: None,
+            deadline: None,
+            just_forked: false,
+        }
+    }
+
+    /// A watch dog that takes over after `incarnation` workers, `restarts` into its budget.
+    pub(crate) fn continued(mut self, image: Image, incarnation: u32, restarts: u32) -> Self {
+        self.machine = Machine::resumed(self.options, restarts);
+        self.image = image;
+        self.incarnation = incarnation;
+        self
+    }
+
+    /// Forks the first worker and watches over it and its successors. Returns only in a process that runs the user's
+    /// `main`: a worker, or this process if `fork` failed.
+    pub(crate) fn run(&mut self) -> Beginning {
+        if let Some(beginning) = self.step(Event::Start) {
+            return beginning;
+        }
+        self.watch()
+    }
+
+    /// As [`run`](Self::run), for a worker that runs already; `None` if its successor is to be forked at once.
+    pub(crate) fn run_with(&mut self, worker: Option<Running>) -> Beginning {
+        if worker.is_none() {
+            self.machine = Machine::forking(self.options, self.machine.restarts());
+            return self.run();
+        }
+        self.worker = worker;
+        self.watch()
+    }
+
+    fn watch(&mut self) -> Beginning {
+        loop {
+            if core::mem::take(&mut self.just_forked) {
+                self.catch_up();
+            }
+            // Before each wait: the worker may have died while nobody listened, for instance during an `exec`.
+            if let Some(beginning) = self.look_after_worker() {
+                return beginning;
+            }
+            if let Some(beginning) = self.wait() {
+                return beginning;
+            }
+        }
+    }
+
+    /// Passes on what arrived around the fork. A terminal's signal may have come just before, when there was no worker to
+    /// get it, so it is passed on too. If it came just after, the worker has it twice at the most, and once if it is still
+    /// pending there.
+    fn catch_up(&mut self) {
+        while let Ok(Some(taken)) = signal::wait(self.world.waited(), Some(Duration::ZERO)) {
+            if taken.signal != SIGCHLD {
+                let stops = self.world.stops(taken);
+                // With a worker running, a signal leads to no fork, so this process stays the watch dog.
+                let _ = self.step(Event::Signal { signal: taken.signal, stops, shared: false });
+            }
+        }
+    }
+
+    /// Waits for a signal or the timer and steps the machine.
+    fn wait(&mut self) -> Option<Beginning> {
+        let timeout = self.deadline.map(|deadline| deadline.saturating_sub(clock::now()));
+        match signal::wait(self.world.waited(), timeout) {
+            Ok(Some(taken)) => self.on_signal(taken),
+            Ok(None) => match self.deadline {
+                Some(deadline) if clock::now() >= deadline => {
+                    self.deadline = None;
+                    self.step(Event::Timer)
+                }
+                _ => None,
+            },
+            Err(errno) => {
+                say(&Say::Failed { call: "sigtimedwait", errno });
+                std::thread::sleep(REST);
+                None
+            }
+        }
+    }
+
+    fn on_signal(&mut self, taken: signal::Taken) -> Option<Beginning> {
+        if taken.signal == SIGCHLD {
+            return None;
+        }
+        let shared = World::reaches_group(taken, self.leads_session)
+            && self.worker.is_some_and(|worker| process::shares_group_with(worker.pid));
+        let stops = self.world.stops(taken);
+        self.step(Event::Signal { signal: taken.signal, stops, shared })
+    }
+
+    /// Reaps the worker if it has died, and steps the machine.
+    fn look_after_worker(&mut self) -> Option<Beginning> {
+        let worker = self.worker?;
+        let (exit, max_rss_kib) = match wait::reap(worker.pid) {
+            Ok(None) => return None,
+            Ok(Some(reaped)) => (Exit::from_status(reaped.status), reaped.max_rss_kib),
+            Err(Errno::ECHILD) => {
+                // It is gone and took the reason with it. The service goes on all the same.
+                say(&Say::Failed { call: "wait4", errno: Errno::ECHILD });
+                (Exit::Signal { signal: SIGKILL, core: false }, 0)
+            }
+            Err(errno) => {
+                say(&Say::Failed { call: "wait4", errno });
+                self.deadline = Some(clock::now() + REST);
+                return None;
+            }
+        };
+        let death = Death {
+            worker: worker.pid,
+            incarnation: self.incarnation,
+            exit,
+            note: self.segment.black_box().panic_note(),
+            uptime: clock::now().saturating_sub(worker.since),
+            max_rss_kib,
+            generation: self.segment.generation(),
+        };
+        let progressed = death.generation != self.generation || death.uptime >= self.options.healthy_after;
+        self.last_death = Some(death);
+        // A stop signal that arrived by now wins over a restart. The dead worker can be sent it: it is the machine that has
+        // to know.
+        while let Ok(Some(taken)) = signal::wait(self.world.waited(), Some(Duration::ZERO)) {
+            if let Some(beginning) = self.on_signal(taken) {
+                return Some(beginning);
+            }
+        }
+        self.worker = None;
+        self.deadline = None;
+        let random = clock::now().subsec_nanos().wrapping_mul(0x9e37_79b9);
+        self.step(Event::Died { exit, progressed, random })
+    }
+
+    /// One step of the machine, with everything that follows from it.
+    fn step(&mut self, event: Event) -> Option<Beginning> {
+        let mut event = Some(event);
+        while let Some(now) = event.take() {
+            for action in self.machine.step(now) {
+                match action {
+                    Action::Fork => match self.fork() {
+                        Forked::Worker => return Some(self.beginning(false)),
+                        Forked::Watchdog(answer) => event = Some(answer),
+                    },
+                    Action::Serve(errno) => {
+                        self.serve(errno);
+                        return Some(self.beginning(true));
+                    }
+                    Action::Forward(signal) => self.forward(signal),
+                    Action::LogDied { restarts, next } => {
+                        let failed = matches!(event, Some(Event::ForkFailed(_)));
+                        self.say_died(restarts, if failed { Next::Degrade } else { next });
+                    }
+                    Action::LogStarted => self.say_started(),
+                    Action::LogStopping(signal) => say(&Say::Stopping { signal }),
+                    Action::LogGaveUp(restarts) => {
+                        say(&Say::GaveUp { restarts, code: crate::exit::GAVE_UP });
+                    }
+                    Action::Wait(time) => self.deadline = Some(clock::now() + time),
+                    Action::End(code) => {
+                        say(&Say::Stopped { code });
+                        process::exit_now(code);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn fork(&mut self) -> Forked {
+        if let Image::Used(relay) = &self.image {
+            return self.start_afresh(relay);
+        }
+        self.incarnation = self.incarnation.wrapping_add(1);
+        self.segment.black_box().clear();
+        self.segment.fence(self.incarnation);
+        self.generation = self.segment.generation();
+        // SAFETY: `Pair::start` has found one thread before the first fork, and the watch dog starts none. A process that
+        // has run the user's `main` has a used image and never comes here.
+        match unsafe { fork() } {
+            Ok(Side::Child) => {
+                self.become_worker();
+                Forked::Worker
+            }
+            Ok(Side::Parent(pid)) => {
+                self.worker = Some(Running { pid, since: clock::now() });
+                self.just_forked = true;
+                Forked::Watchdog(Event::Forked)
+            }
+            Err(errno) => Forked::Watchdog(Event::ForkFailed(errno)),
+        }
+    }
+
+    /// In the new process, before any code of the user's.
+    fn become_worker(&self) {
+        self.segment.commit_as(self.incarnation);
+        if let Err(errno) = self.world.leave() {
+            say(&Say::Failed { call: "sigprocmask", errno });
+        }
+        die_with(self.pid);
+    }
+
+    /// This process serves as the worker.
+    fn serve(&mut self, errno: Errno) {
+        self.segment.commit_as(self.incarnation);
+        say(&Say::Degraded {
+            watchdog: self.pid,
+            errno,
+            incarnation: self.incarnation,
+            generation: self.segment.generation(),
+        });
+        if let Err(errno) = self.world.leave() {
+            say(&Say::Failed { call: "sigprocmask", errno });
+        }
+    }
+
+    fn start_afresh(&self, relay: &Relay) -> Forked {
+        loop {
+            let errno = relay.exec();
+            say(&Say::Failed { call: "execve", errno });
+            // Nothing else can bring the service back, so it is tried until it works or somebody asks for a stop.
+            match signal::wait(self.world.waited(), Some(Duration::from_secs(1))) {
+                Ok(Some(taken)) if self.world.stops(taken) => {
+                    process::exit_now(crate::exit::status_of_signal(taken.signal));
+                }
+                Ok(_) => {}
+                Err(_) => std::thread::sleep(REST),
+            }
+        }
+    }
+
+    fn forward(&self, signal: i32) {
+        if let Some(worker) = self.worker {
+            // The worker is not reaped yet, so its id cannot belong to anybody else.
+            if let Err(errno) = signal::kill(worker.pid, signal) {
+                say(&Say::Failed { call: "kill", errno });
+            }
+        }
+    }
+
+    fn beginning(&self, degraded: bool) -> Beginning {
+        Beginning { incarnation: self.incarnation, last_death: self.last_death, degraded }
+    }
+
+    /// Restarts in a row without progress.
+    pub(crate) fn restarts(&self) -> u32 {
+        self.machine.restarts()
+    }
+
+    fn say_died(&self, restarts: u32, next: Next) {
+        let Some(death) = &self.last_death else { return };
+        // A worker that simply came to its end did not die of anything: `stopped` says all there is to say.
+        if death.exit == Exit::Code(0) && next == Next::Stop {
+            return;
+        }
+        say(&Say::Died { death, restarts, next });
+    }
+
+    fn say_started(&self) {
+        let Some(worker) = self.worker else { return };
+        say(&Say::Started {
+            watchdog: self.pid,
+            worker: worker.pid,
+            incarnation: self.incarnation,
+            generation: self.generation,
+        });
+    }
+
+}
+
+/// Writes the line of `event`. A log that nobody takes must not keep the service from going on, so an error is dropped
+/// with the line.
+pub(crate) fn say(event: &Say<'_>) {
+    let _ = stderr::write_line(Line::of(event).as_bytes());
+}
+
+/// The worker does not outlive its watch dog: without one it would have no successor, and whoever starts the program again
+/// would have two.
+pub(crate) fn die_with(watchdog: i32) {
+    if let Err(errno) = process::die_with_parent() {
+        say(&Say::Failed { call: "prctl", errno });
+        return;
+    }
+    if process::parent() != watchdog {
+        // It died before the request was made.
+        let _ = signal::kill(process::pid(), SIGTERM);
+    }
+}

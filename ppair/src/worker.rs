@@ -1,0 +1,109 @@
+//! `Worker`: what a worker knows of itself.
+
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::Mutex;
+
+use static_assertions::assert_impl_all;
+
+use crate::death::Death;
+use crate::state::recovery::{Origin, Recovered};
+use crate::state::segment::Segment;
+
+/// What a worker knows of itself: which one it is, why the one before it died, and what it starts from.
+///
+/// A parameter of `main`, or what [`Pair::start`](crate::Pair::start) returns. A cheap handle: clones are the same worker.
+///
+/// ```no_run
+/// use ppair::Worker;
+///
+/// #[ppair::main]
+/// fn main(worker: Worker) {
+///     match worker.last_death() {
+///         None => println!("the first worker"),
+///         Some(death) => println!("worker {}: {death}", worker.incarnation()),
+///     }
+/// }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Worker {
+    inner: &'static Inner,
+}
+
+assert_impl_all!(Worker: Clone, Send, Sync);
+
+/// How a process came to run the user's `main`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beginning {
+    pub(crate) incarnation: u32,
+    pub(crate) last_death: Option<Death>,
+    pub(crate) degraded: bool,
+}
+
+#[derive(Debug)]
+struct Inner {
+    incarnation: AtomicU32,
+    degraded: AtomicBool,
+    last_death: Option<Death>,
+    segment: &'static Segment,
+    origins: Vec<Origin>,
+    /// What was recovered, until the parameter takes it.
+    recovered: Mutex<Vec<Option<Recovered>>>,
+}
+
+impl Worker {
+    /// The worker of this process. What it recovered stays in memory as long as the process.
+    pub(crate) fn new(begin: Beginning, segment: &'static Segment, recovered: Vec<Recovered>) -> Self {
+        let inner = Inner {
+            incarnation: AtomicU32::new(begin.incarnation),
+            degraded: AtomicBool::new(begin.degraded),
+            last_death: begin.last_death,
+            segment,
+            origins: recovered.iter().map(|recovered| recovered.origin).collect(),
+            recovered: Mutex::new(recovered.into_iter().map(Some).collect()),
+        };
+        Self { inner: Box::leak(Box::new(inner)) }
+    }
+
+    /// The segment.
+    pub(crate) fn segment(&self) -> &'static Segment {
+        self.inner.segment
+    }
+
+    /// What was recovered for the checkpoint with this number. Only the first call gets it.
+    pub(crate) fn take_recovered(&self, number: usize) -> Option<Recovered> {
+        let mut recovered = self.inner.recovered.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        recovered.get_mut(number)?.take()
+    }
+
+    /// The degraded watch dog was forked, and this is the child: a worker like any other.
+    pub(crate) fn repaired(&self, incarnation: u32) {
+        self.inner.incarnation.store(incarnation, Ordering::Relaxed);
+        self.inner.degraded.store(false, Ordering::Relaxed);
+    }
+
+    /// The number of this worker: 1 for the first. It is also the fencing number of its commits.
+    #[must_use]
+    pub fn incarnation(&self) -> u32 {
+        self.inner.incarnation.load(Ordering::Relaxed)
+    }
+
+    /// Why the worker before this one died; `None` in the first worker.
+    #[must_use]
+    pub fn last_death(&self) -> Option<&Death> {
+        self.inner.last_death.as_ref()
+    }
+
+    /// Whether `fork` failed, so that the watch dog itself serves as the worker and nobody watches over it. It ends by
+    /// itself as soon as a fork works again at a commit, if the process then has one thread and no children.
+    #[must_use]
+    pub fn is_degraded(&self) -> bool {
+        self.inner.degraded.load(Ordering::Relaxed)
+    }
+
+    /// Which checkpoints this worker started from, one for each [`Checkpoint`](crate::Checkpoint) of the pair, in the order
+    /// in which `main` takes them.
+    #[must_use]
+    pub fn origins(&self) -> &[Origin] {
+        &self.inner.origins
+    }
+}
