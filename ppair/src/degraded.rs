@@ -27,6 +27,8 @@ struct Degraded {
     worker: Worker,
     restarts: u32,
     since: Duration,
+    /// The generation at `since`. The repair follows a commit, so its worker has made progress.
+    generation: u64,
     attempts: u32,
     not_before: Duration,
 }
@@ -49,6 +51,7 @@ pub(crate) fn begin(
         worker,
         restarts,
         since: now,
+        generation: segment.generation(),
         attempts: 0,
         not_before: now + options.restart_delay,
     };
@@ -120,6 +123,7 @@ impl Degraded {
             worker,
             since: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
             incarnation,
+            generation: self.generation,
             restarts: self.restarts,
             mask: 0,
             ignored: 0,
@@ -130,9 +134,8 @@ impl Degraded {
         // a next worker to be started.
         say(&Say::Failed { call: "execve", errno });
         let image = Image::Used(Relay::new(Baton { worker: 0, ..baton }, file, self.world));
-        let mut watchdog = WatchDog::new(self.options, self.world, self.segment)
-            .continued(image, incarnation, self.restarts);
-        watchdog.run_with(Some(Running { pid: worker, since }));
+        let mut dog = WatchDog::new(self.options, self.world, self.segment).continued(image, &baton);
+        dog.run_with(Some(Running { pid: worker, since }));
         // A used image forks nothing and serves nobody, so this is never reached.
         process::exit_now(crate::exit::SYSTEM)
     }

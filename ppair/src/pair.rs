@@ -187,7 +187,7 @@ impl<S: 'static> Pair<S> {
         let beginning = match watchdog {
             None => dog.run(),
             Some(baton) => {
-                dog = dog.continued(Image::Fresh, baton.incarnation, baton.restarts);
+                dog = dog.continued(Image::Fresh, &baton);
                 dog.run_with(baton.running())
             }
         };
@@ -225,7 +225,7 @@ fn watch_without_setup(options: Options, resumed: Resumed, reason: &str) -> ! {
         Ok(segment) => Box::leak(Box::new(segment)),
         Err(errno) => fail("cannot make shared memory", errno),
     };
-    let mut dog = WatchDog::new(options, world, segment).continued(image, baton.incarnation, baton.restarts);
+    let mut dog = WatchDog::new(options, world, segment).continued(image, &baton);
     dog.run_with(baton.running());
     // A used image forks nothing and serves nobody, so this is never reached.
     process::exit_now(exit::SYSTEM)

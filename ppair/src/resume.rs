@@ -24,6 +24,8 @@ pub(crate) struct Baton {
     pub(crate) worker: i32,
     pub(crate) since: u64,
     pub(crate) incarnation: u32,
+    /// The generation from which the worker's progress counts.
+    pub(crate) generation: u64,
     pub(crate) restarts: u32,
     /// The saved signals of the program's start.
     pub(crate) mask: u64,
@@ -33,8 +35,8 @@ pub(crate) struct Baton {
 impl Baton {
     /// Numbers with commas between them.
     fn to_text(self) -> String {
-        let Self { watchdog, segment, worker, since, incarnation, restarts, mask, ignored } = self;
-        format!("{watchdog},{segment},{worker},{since},{incarnation},{restarts},{mask},{ignored}")
+        let Self { watchdog, segment, worker, since, incarnation, generation, restarts, mask, ignored } = self;
+        format!("{watchdog},{segment},{worker},{since},{incarnation},{generation},{restarts},{mask},{ignored}")
     }
 
     fn from_text(text: &str) -> Option<Self> {
@@ -45,6 +47,7 @@ impl Baton {
             worker: parts.next()?.parse().ok()?,
             since: parts.next()?.parse().ok()?,
             incarnation: parts.next()?.parse().ok()?,
+            generation: parts.next()?.parse().ok()?,
             restarts: parts.next()?.parse().ok()?,
             mask: parts.next()?.parse().ok()?,
             ignored: parts.next()?.parse().ok()?,
@@ -121,6 +124,7 @@ mod tests {
         worker: 4713,
         since: 123_456_789,
         incarnation: 2,
+        generation: 7,
         restarts: 1,
         mask: 0b1010,
         ignored: 1,
@@ -133,7 +137,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_no_baton() {
-        for text in ["", "1", "1,2,3,4,5,6,7", "1,2,3,4,5,6,7,8,9", "1,2,3,4,5,6,7,x", "-,2,3,4,5,6,7,8"] {
+        for text in ["", "1", "1,2,3,4,5,6,7,8", "1,2,3,4,5,6,7,8,9,10", "1,2,3,4,5,6,7,8,x", "-,2,3,4,5,6,7,8,9"] {
             assert_eq!(Baton::from_text(text), None, "{text:?}");
         }
     }

@@ -122,6 +122,14 @@ impl Layout {
         }
     }
 
+    /// What stands in for the layout of a type whose derive reported an error; it has the type's size, so that the
+    /// types around it are no errors as well.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn refused(name: &'static str, size: usize, align: usize) -> Self {
+        Self::scalar(name, size, align, Kind::Unit)
+    }
+
     /// The array of `len` times `element`.
     ///
     /// # Panics

@@ -8,7 +8,7 @@ use crate::config::Options;
 use crate::death::Death;
 use crate::event::{Event as Say, Line, Next};
 use crate::exit::Exit;
-use crate::resume::Relay;
+use crate::resume::{Baton, Relay};
 use crate::state::segment::Segment;
 use crate::sys::fork::{Side, fork};
 use crate::sys::signal::{SIGCHLD, SIGKILL, SIGTERM};
@@ -82,11 +82,12 @@ impl WatchDog {
         }
     }
 
-    /// A watch dog that takes over after `incarnation` workers, `restarts` into its budget.
-    pub(crate) fn continued(mut self, image: Image, incarnation: u32, restarts: u32) -> Self {
-        self.machine = Machine::resumed(self.options, restarts);
+    /// A watch dog that goes on where `baton` was handed over.
+    pub(crate) fn continued(mut self, image: Image, baton: &Baton) -> Self {
+        self.machine = Machine::resumed(self.options, baton.restarts);
         self.image = image;
-        self.incarnation = incarnation;
+        self.incarnation = baton.incarnation;
+        self.generation = baton.generation;
         self
     }
 

@@ -1,11 +1,12 @@
 //! What a refused field is told, by the way its type is written.
 //!
-//! The derive names one of these functions instead of [`Layout::field`] where it recognises a well-known type. They
-//! differ in their words only: each condition holds for all hard states and for nothing else, so a type of the user's
-//! that has such a name is measured like any other.
+//! `#[derive(HardState)]` calls one of these functions for each field. They differ in their words only: each condition
+//! holds for all hard states and for nothing else, so a type of the user's own that is called `String` is measured
+//! like any other.
 //!
-//! rustc words a refusal after the condition that a call states, if that one and the one that fails behind it are
-//! about the same type. Written out, as it also quotes the condition.
+//! rustc words a refusal after the condition that the call states, if that one and the one that fails behind it are
+//! about the same type. It also quotes the condition: hence no macro writes these functions, and they are alone in
+//! their file.
 
 use super::super::layout::{Field, Layout};
 use super::HardState;
@@ -13,12 +14,20 @@ use super::HardState;
 #[doc(hidden)]
 #[allow(missing_docs, clippy::must_use_candidate)]
 impl Layout {
+    pub const fn field<S, T: AnyField>(
+        read: fn(S) -> T,
+        name: &'static str,
+        offset: usize,
+    ) -> Field {
+        Self::measure(read, name, offset)
+    }
+
     pub const fn field_text<S, T: TextField>(
         read: fn(S) -> T,
         name: &'static str,
         offset: usize,
     ) -> Field {
-        Self::field(read, name, offset)
+        Self::measure(read, name, offset)
     }
 
     pub const fn field_elements<S, T: ElementsField>(
@@ -26,7 +35,7 @@ impl Layout {
         name: &'static str,
         offset: usize,
     ) -> Field {
-        Self::field(read, name, offset)
+        Self::measure(read, name, offset)
     }
 
     pub const fn field_owned<S, T: OwnedField>(
@@ -34,7 +43,7 @@ impl Layout {
         name: &'static str,
         offset: usize,
     ) -> Field {
-        Self::field(read, name, offset)
+        Self::measure(read, name, offset)
     }
 
     pub const fn field_address<S, T: AddressField>(
@@ -42,7 +51,7 @@ impl Layout {
         name: &'static str,
         offset: usize,
     ) -> Field {
-        Self::field(read, name, offset)
+        Self::measure(read, name, offset)
     }
 
     pub const fn field_function<S, T: FunctionField>(
@@ -50,7 +59,7 @@ impl Layout {
         name: &'static str,
         offset: usize,
     ) -> Field {
-        Self::field(read, name, offset)
+        Self::measure(read, name, offset)
     }
 
     pub const fn field_optional<S, T: OptionalField>(
@@ -58,7 +67,7 @@ impl Layout {
         name: &'static str,
         offset: usize,
     ) -> Field {
-        Self::field(read, name, offset)
+        Self::measure(read, name, offset)
     }
 
     pub const fn field_elapsed<S, T: ElapsedField>(
@@ -66,7 +75,7 @@ impl Layout {
         name: &'static str,
         offset: usize,
     ) -> Field {
-        Self::field(read, name, offset)
+        Self::measure(read, name, offset)
     }
 
     pub const fn field_monotonic<S, T: MonotonicField>(
@@ -74,7 +83,7 @@ impl Layout {
         name: &'static str,
         offset: usize,
     ) -> Field {
-        Self::field(read, name, offset)
+        Self::measure(read, name, offset)
     }
 
     pub const fn field_wall_clock<S, T: WallClockField>(
@@ -82,7 +91,7 @@ impl Layout {
         name: &'static str,
         offset: usize,
     ) -> Field {
-        Self::field(read, name, offset)
+        Self::measure(read, name, offset)
     }
 
     pub const fn field_tuple<S, T: TupleField>(
@@ -90,7 +99,7 @@ impl Layout {
         name: &'static str,
         offset: usize,
     ) -> Field {
-        Self::field(read, name, offset)
+        Self::measure(read, name, offset)
     }
 
     pub const fn field_mutable<S, T: MutableField>(
@@ -98,7 +107,7 @@ impl Layout {
         name: &'static str,
         offset: usize,
     ) -> Field {
-        Self::field(read, name, offset)
+        Self::measure(read, name, offset)
     }
 
     pub const fn field_lock<S, T: LockField>(
@@ -106,7 +115,7 @@ impl Layout {
         name: &'static str,
         offset: usize,
     ) -> Field {
-        Self::field(read, name, offset)
+        Self::measure(read, name, offset)
     }
 
     pub const fn field_uninitialized<S, T: UninitializedField>(
@@ -114,9 +123,21 @@ impl Layout {
         name: &'static str,
         offset: usize,
     ) -> Field {
-        Self::field(read, name, offset)
+        Self::measure(read, name, offset)
     }
 }
+
+/// A hard state that is written like no type that is known here.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be part of a hard state",
+    label = "the bytes of `{Self}` are not known to survive a crash",
+    note = "a hard state is integers, floats, `bool`, `char`, arrays of them, and structs that derive `HardState`",
+    note = "a struct of yours becomes one by `#[derive(Clone, Copy, HardState)]` and `#[repr(C)]`"
+)]
+pub trait AnyField: HardState {}
+
+#[diagnostic::do_not_recommend]
+impl<T: HardState> AnyField for T {}
 
 /// A hard state that is written like a text on the heap.
 #[diagnostic::on_unimplemented(

@@ -55,7 +55,7 @@ fn push_parts(rows: &mut Vec<Row>, layout: &Layout, base: usize, path: &str) {
     match layout.kind {
         // One element stands for all of them.
         Kind::Array { len, element } if len > 0 => {
-            push_parts(rows, element, base, &format!("{path}[0]"))
+            push_parts(rows, element, base, &format!("{path}[0]"));
         }
         Kind::Struct { fields } => {
             let mut end = 0;

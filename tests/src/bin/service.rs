@@ -1,0 +1,147 @@
+//! A pair without the macro that does what each line of its standard input says, and prints what it has done:
+//!
+//! | line | what it does |
+//! |---|---|
+//! | `add` | one more in the hard state |
+//! | `state` | only prints |
+//! | `exit N`, `abort`, `panic TEXT`, `thread-panic TEXT`, `raise N` | ends the worker |
+//! | `caught TEXT` | panics and catches it |
+//! | `thread` | starts a thread that waits for ever |
+//! | `child` | starts a child process that waits for ever |
+//! | `leave N` | opens a file and forgets the descriptor, N times |
+//!
+//! Its options come from the environment, as `PPAIR_RESTART` and so on. With the argument `threads-in-setup` it starts a
+//! thread before the fork; with `setup-fails`, `setup-prints` or `twice` it does what they say; with `setup-once` its setup
+//! fails if the file that `MARKER` names is there, and makes it.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::process::{Command, Stdio, abort, exit};
+use std::sync::mpsc;
+use std::{mem, panic, process, thread};
+
+use nix::sys::signal::{Signal, raise};
+use ppair::{Checkpoint, Config, Pair};
+
+fn main() {
+    let argument = std::env::args().nth(1).unwrap_or_default();
+    let pair = Pair::new(Config::new());
+    let mut pair = pair.try_setup(|| setup(&argument));
+    let setup = pair.prepare::<&u32>();
+    let count = pair.prepare::<Checkpoint<u64>>();
+    let worker = pair.start();
+    let (setup, count) = (setup.enter(&worker), count.enter(&worker));
+    if argument == "twice" {
+        let _ = Pair::new(Config::new());
+    }
+    let say = |what: &str| {
+        let origin = worker.origins()[0];
+        println!(
+            "{what} count={} generation={} incarnation={} degraded={} pid={} setup={setup} from={:?}/{} death={:?}",
+            count.load(),
+            count.generation(),
+            worker.incarnation(),
+            worker.is_degraded(),
+            process::id(),
+            origin.source(),
+            origin.generation(),
+            worker.last_death().map(ToString::to_string).unwrap_or_default(),
+        );
+    };
+    say("begin");
+    // One byte at a time: what this worker has not read is there for the next one.
+    let input = File::from(io::stdin().as_fd().try_clone_to_owned().expect("standard input is open"));
+    while let Some(line) = read_line(&input) {
+        let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
+        match word {
+            "add" => {
+                count.update(|count| *count += 1);
+                say("added");
+            }
+            "state" => say("state"),
+            "exit" => exit(rest.parse().expect("an exit code")),
+            "abort" => abort(),
+            "panic" => panic!("{rest}"),
+            "thread-panic" => panic_in_a_thread(rest),
+            "raise" => raise_by_number(rest),
+            "caught" => {
+                panic::catch_unwind(|| panic!("{rest}")).expect_err("it panics");
+                say("caught");
+            }
+            "thread" => {
+                thread::spawn(|| loop {
+                    thread::park();
+                });
+                say("thread");
+            }
+            "child" => {
+                let mut child = Command::new("sleep");
+                child.arg("1000").stdout(Stdio::null()).stderr(Stdio::null());
+                mem::forget(child.spawn().expect("`sleep` can be started"));
+                say("child");
+            }
+            "leave" => {
+                for _ in 0..rest.parse().expect("a number") {
+                    mem::forget(File::open("/dev/null").expect("it can be opened"));
+                }
+                say("left");
+            }
+            other => panic!("no such command: {other}"),
+        }
+    }
+}
+
+fn setup(argument: &str) -> Result<u32, String> {
+    match argument {
+        "threads-in-setup" => {
+            let started = thread::Builder::new().name("early".to_owned());
+            let (running, ready) = mpsc::channel();
+            let handle = started.spawn(move || {
+                running.send(()).expect("`setup` waits");
+                loop {
+                    thread::park();
+                }
+            });
+            handle.map_err(|error| error.to_string())?;
+            // A thread gives itself its name, so it has to run before it has one.
+            ready.recv().map_err(|error| error.to_string())?;
+        }
+        "setup-fails" => return Err("cannot read \"urls.txt\"".to_owned()),
+        "setup-once" => {
+            let marker = std::env::var("MARKER").map_err(|error| error.to_string())?;
+            File::create_new(marker).map_err(|error| error.to_string())?;
+        }
+        "setup-prints" => {
+            print!("from setup: ");
+        }
+        _ => {}
+    }
+    Ok(process::id())
+}
+
+fn raise_by_number(number: &str) {
+    let number: i32 = number.parse().expect("a signal's number");
+    raise(Signal::try_from(number).expect("a signal")).expect("it can be raised");
+}
+
+fn panic_in_a_thread(text: &str) {
+    let text = text.to_owned();
+    let thread = thread::Builder::new().name("helper".to_owned());
+    let joined = thread.spawn(move || panic!("{text}")).expect("a thread").join();
+    panic::resume_unwind(joined.expect_err("it panics"));
+}
+
+fn read_line(mut input: &File) -> Option<String> {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    loop {
+        match input.read(&mut byte).expect("standard input can be read") {
+            0 => return None,
+            _ if byte == *b"\n" => break,
+            _ => line.push(byte[0]),
+        }
+    }
+    io::stdout().flush().expect("standard output can be written");
+    Some(String::from_utf8(line).expect("commands are text"))
+}

@@ -1,0 +1,390 @@
+//! `fork` fails: the watch dog serves as the worker, with the same hard state, and becomes a pair again when it can.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use ppair_tests::{Fixture, Memory, Power, Running, descriptors, lacks, stdout_lines};
+
+const SERVICE: &str = env!("CARGO_BIN_EXE_service");
+const SIGNALS: &str = env!("CARGO_BIN_EXE_signals");
+
+/// Makes `fork` fail, from outside, by an interposed library that looks for a file.
+struct Shortage {
+    switch: PathBuf,
+}
+
+impl Shortage {
+    /// For the test `name`; `fork` works until [`begin`](Self::begin).
+    fn new(name: &str) -> Self {
+        let switch = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.shortage"));
+        let shortage = Self { switch };
+        shortage.end();
+        shortage
+    }
+
+    fn begin(&self) {
+        fs::write(&self.switch, "").expect("the switch can be written");
+    }
+
+    fn begin_with_enomem(&self) {
+        fs::write(&self.switch, "ENOMEM").expect("the switch can be written");
+    }
+
+    fn end(&self) {
+        match fs::remove_file(&self.switch) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{error}"),
+            _ => {}
+        }
+    }
+
+    fn on(&self, fixture: Fixture) -> Fixture {
+        // Attempts to be a pair again are as often as restarts.
+        fixture
+            .env("LD_PRELOAD", library())
+            .env("FORK_FAILS_WHILE", &self.switch)
+            .env("PPAIR_RESTART_DELAY", "1ms")
+    }
+
+    fn service(&self) -> Running {
+        self.on(Fixture::new(SERVICE).stdin()).spawn()
+    }
+}
+
+impl Drop for Shortage {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The interposed library, compiled once.
+fn library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("shims/fork_fails.c");
+        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fork_fails.so");
+        let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+        let status = Command::new(compiler)
+            .args(["-shared", "-fPIC", "-O1", "-o"])
+            .args([&library, &source])
+            .arg("-ldl")
+            .status();
+        assert!(status.expect("a C compiler").success());
+        library
+    })
+}
+
+fn value<'a>(line: &'a str, key: &str) -> &'a str {
+    let start = format!("{key}=");
+    let found = line.split(' ').find_map(|word| word.strip_prefix(start.as_str()));
+    found.unwrap_or_else(|| panic!("no {key} in {line:?}"))
+}
+
+fn is_degraded(pair: &Running, line: &str) -> bool {
+    let degraded = value(line, "degraded") == "true";
+    assert_eq!(value(line, "pid") == pair.pid().to_string(), degraded, "{line}");
+    degraded
+}
+
+/// Commits until the pair is one again, and returns the service's line of that commit.
+fn commit_until_repaired(pair: &mut Running) -> String {
+    loop {
+        pair.write_line("add");
+        let line = pair.stdout_line();
+        if !is_degraded(pair, &line) {
+            return line;
+        }
+    }
+}
+
+#[test]
+fn a_first_fork_that_fails_makes_the_watch_dog_the_worker() {
+    let shortage = Shortage::new("first");
+    shortage.begin();
+    let mut pair = shortage.service();
+    let degraded = pair.event("degraded");
+    assert_eq!(degraded.get("errno"), Some("EAGAIN"));
+    let begin = pair.stdout_line();
+    assert!(is_degraded(&pair, &begin));
+    for expected in ["1", "2", "3"] {
+        pair.write_line("add");
+        assert_eq!(value(&pair.stdout_line(), "count"), expected);
+    }
+    pair.close_stdin();
+    let end = pair.finish();
+    end.expect_code(0);
+    assert_eq!(end.events("degraded").len(), 1);
+    assert_eq!(end.events("started").len(), 0);
+}
+
+#[test]
+fn a_fork_that_fails_at_a_restart_keeps_the_hard_state() {
+    let shortage = Shortage::new("restart");
+    let mut pair = shortage.service();
+    pair.write_line("add");
+    pair.write_line("abort");
+    pair.write_line("add");
+    for _ in 0..4 {
+        pair.stdout_line();
+    }
+    shortage.begin_with_enomem();
+    pair.write_line("abort");
+    let line = pair.stdout_line();
+    assert!(is_degraded(&pair, &line));
+    assert_eq!((value(&line, "count"), value(&line, "from")), ("2", "Current/2"));
+    assert_eq!(value(&line, "incarnation"), "3");
+    assert!(line.contains("worker 2 was killed by SIGABRT"), "{line}");
+    pair.close_stdin();
+    let end = pair.finish();
+    end.expect_code(0);
+    assert_eq!(end.events("degraded")[0].get("errno"), Some("ENOMEM"));
+    let deaths = end.events("died");
+    assert_eq!(deaths.iter().map(|died| died.value("next")).collect::<Vec<_>>(), ["restart", "degrade"]);
+}
+
+#[test]
+fn a_degraded_program_ends_as_a_worker_does() {
+    let shortage = Shortage::new("ends");
+    shortage.begin();
+    for (how, code, signal) in
+        [("exit 5", Some(5), None), ("panic x", Some(101), None), ("raise 9", None, Some(9))]
+    {
+        use std::os::unix::process::ExitStatusExt;
+        let mut pair = shortage.service();
+        pair.write_line(how);
+        let status = pair.wait();
+        assert_eq!((status.code(), status.signal()), (code, signal), "{how}");
+    }
+}
+
+#[test]
+fn signals_of_a_degraded_program_are_its_own() {
+    let shortage = Shortage::new("signals");
+    shortage.begin();
+    let mut pair = shortage.on(Fixture::new(SIGNALS).arg("leaves")).spawn();
+    assert_eq!(pair.stdout_line(), "ready");
+    pair.signal(Signal::SIGHUP);
+    assert_eq!(pair.stdout_line(), "got 1");
+    pair.signal(Signal::SIGTERM);
+    let end = pair.finish();
+    end.expect_code(7);
+    assert_eq!(stdout_lines(&end), ["ready", "got 1", "got 15"]);
+}
+
+#[test]
+fn it_is_a_pair_again_when_fork_works_and_goes_on_from_the_commit() {
+    let shortage = Shortage::new("repaired");
+    shortage.begin();
+    let mut pair = shortage.service();
+    pair.stdout_line();
+    for _ in 0..3 {
+        pair.write_line("add");
+        pair.stdout_line();
+    }
+    shortage.end();
+    let line = commit_until_repaired(&mut pair);
+    let committed: u64 = value(&line, "count").parse().unwrap();
+    assert!(committed > 3);
+    assert_eq!(value(&line, "incarnation"), "2");
+    let repaired = pair.event("repaired");
+    assert_eq!(repaired.pid("watchdog"), pair.pid());
+    assert_eq!(repaired.get("worker"), Some(value(&line, "pid")));
+    // The worker commits, and its crash is followed by a worker like any other.
+    pair.write_line("add");
+    assert_eq!(value(&pair.stdout_line(), "count"), (committed + 1).to_string());
+    pair.write_line("raise 9");
+    let died = pair.event("died");
+    assert_eq!((died.get("signal"), died.get("incarnation")), (Some("SIGKILL"), Some("2")));
+    let line = pair.stdout_line();
+    assert_eq!(value(&line, "count"), (committed + 1).to_string());
+    assert_eq!((value(&line, "incarnation"), value(&line, "degraded")), ("3", "false"));
+    assert!(line.contains("worker 2 was killed by SIGKILL"), "{line}");
+    pair.close_stdin();
+    let end = pair.finish();
+    end.expect_code(0);
+    assert_eq!(end.events("repaired").len(), 1);
+    assert_eq!(end.events("degraded").len(), 1);
+}
+
+#[test]
+fn a_repaired_pair_passes_signals_on_and_ends_with_its_workers_status() {
+    let shortage = Shortage::new("repaired-signals");
+    shortage.begin();
+    let mut pair = shortage.service();
+    pair.stdout_line();
+    shortage.end();
+    commit_until_repaired(&mut pair);
+    pair.signal(Signal::SIGTERM);
+    assert_eq!(pair.event("stopping").get("signal"), Some("SIGTERM"));
+    pair.finish().expect_code(143);
+}
+
+#[test]
+fn degrading_and_repairing_again_and_again_leaks_nothing_and_loses_nothing() {
+    let shortage = Shortage::new("cycles");
+    let mut pair = shortage.service();
+    let dog = pair.pid();
+    pair.stdout_line();
+    let before = descriptors(dog);
+    let mut committed = 0;
+    let mut memory = Vec::new();
+    for _ in 0..30 {
+        shortage.begin();
+        pair.write_line("raise 9");
+        let line = pair.stdout_line();
+        assert!(is_degraded(&pair, &line));
+        assert_eq!(value(&line, "count"), committed.to_string());
+        // What the degraded `main` opens must not stay open in the watch dog.
+        pair.write_line("leave 10");
+        pair.stdout_line();
+        shortage.end();
+        let line = commit_until_repaired(&mut pair);
+        committed = value(&line, "count").parse().unwrap();
+        // After this line of the next worker the watch dog is in its fresh image.
+        pair.write_line("raise 9");
+        assert_eq!(value(&pair.stdout_line(), "count"), committed.to_string());
+        assert_eq!(descriptors(dog), before);
+        memory.push(Memory::of(dog).private);
+    }
+    let (first, last) = (memory[2], memory[29]);
+    assert!(last <= first + 64 * 1024, "private memory of the watch dog: {memory:?}");
+    pair.close_stdin();
+    let end = pair.finish();
+    end.expect_code(0);
+    assert_eq!(end.events("repaired").len(), 30);
+    assert_eq!(end.events("degraded").len(), 30);
+}
+
+/// Commits for a while with `fork` working, and expects that it stays degraded.
+fn stays_degraded_after(command: &str) {
+    let shortage = Shortage::new(command);
+    shortage.begin();
+    let mut pair = shortage.service();
+    pair.stdout_line();
+    pair.write_line(command);
+    pair.stdout_line();
+    shortage.end();
+    let begin = Instant::now();
+    // The first attempt comes after a millisecond.
+    while begin.elapsed() < Duration::from_millis(50) {
+        pair.write_line("add");
+        let line = pair.stdout_line();
+        assert!(is_degraded(&pair, &line));
+    }
+    pair.write_line("exit 0");
+    pair.finish().expect_code(0);
+}
+
+#[test]
+fn a_process_with_two_threads_is_not_forked() {
+    stays_degraded_after("thread");
+}
+
+#[test]
+fn a_process_with_children_is_not_forked_away_from_them() {
+    stays_degraded_after("child");
+}
+
+#[test]
+fn a_setup_that_fails_in_the_fresh_image_is_tried_again_and_the_worker_lives() {
+    let shortage = Shortage::new("setup-once");
+    let marker = Path::new(env!("CARGO_TARGET_TMPDIR")).join("setup-once.marker");
+    let _ = fs::remove_file(&marker);
+    shortage.begin();
+    let fixture = Fixture::new(SERVICE).stdin().arg("setup-once").env("MARKER", &marker);
+    let mut pair = shortage.on(fixture).spawn();
+    pair.stdout_line();
+    shortage.end();
+    commit_until_repaired(&mut pair);
+    let warning = pair.event("warning");
+    assert!(warning.value("reason").contains("setup failed: File exists"), "{warning:?}");
+    // The worker is none the wiser; when it dies, setup works again.
+    fs::remove_file(&marker).unwrap();
+    pair.write_line("add");
+    let count = value(&pair.stdout_line(), "count").to_owned();
+    pair.write_line("raise 9");
+    let line = pair.stdout_line();
+    assert_eq!((value(&line, "count"), value(&line, "incarnation")), (count.as_str(), "3"));
+    pair.close_stdin();
+    pair.finish().expect_code(0);
+    let _ = fs::remove_file(&marker);
+}
+
+#[test]
+fn a_limit_of_processes_degrades_and_a_raised_limit_repairs() {
+    if lacks("a_limit_of_processes_degrades_and_a_raised_limit_repairs", &Power::root()) {
+        return;
+    }
+    // An ordinary user whom nobody else is, and a copy of the service that this user may run.
+    let user = 40_000 + std::process::id() % 20_000;
+    let folder = std::env::temp_dir().join(format!("ppair-limit-{user}"));
+    fs::create_dir_all(&folder).unwrap();
+    let program = folder.join("service");
+    fs::copy(SERVICE, &program).unwrap();
+    let limit = |pid: nix::unistd::Pid, processes: u32| {
+        // The soft limit only, by the same user: that needs no power over resources.
+        let status = Command::new("setpriv")
+            .args([&format!("--reuid={user}"), "--clear-groups", "prlimit"])
+            .args(["--pid", &pid.to_string(), &format!("--nproc={processes}:")])
+            .status();
+        assert!(status.expect("util-linux has `prlimit`").success());
+    };
+    let mut pair = Fixture::new("setpriv")
+        .args([&format!("--reuid={user}"), "--clear-groups"])
+        .arg(&program)
+        .stdin()
+        .env("PPAIR_RESTART_DELAY", "1ms")
+        .spawn();
+    pair.stdout_line();
+    pair.write_line("add");
+    pair.stdout_line();
+    pair.write_line("raise 9");
+    pair.stdout_line();
+    // The third fork is one too many.
+    limit(pair.pid(), 1);
+    pair.write_line("raise 9");
+    let degraded = pair.event("degraded");
+    assert_eq!(degraded.get("errno"), Some("EAGAIN"));
+    let line = pair.stdout_line();
+    assert!(is_degraded(&pair, &line));
+    assert_eq!((value(&line, "count"), value(&line, "incarnation")), ("1", "3"));
+    limit(pair.pid(), 100);
+    let line = commit_until_repaired(&mut pair);
+    let count = value(&line, "count").to_owned();
+    pair.event("repaired");
+    pair.write_line("raise 9");
+    assert_eq!(value(&pair.stdout_line(), "count"), count);
+    pair.close_stdin();
+    pair.finish().expect_code(0);
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn forks_that_the_kernel_refuses_from_the_third_on_degrade() {
+    if lacks("forks_that_the_kernel_refuses_from_the_third_on_degrade", &Power::strace()) {
+        return;
+    }
+    for (when, restarts) in [("1+", 0), ("3+", 2)] {
+        let mut pair = Fixture::new("strace")
+            .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=clone,clone3,fork,vfork", "-e"])
+            .arg(format!("inject=clone,clone3,fork,vfork:error=EAGAIN:when={when}"))
+            .arg(SERVICE)
+            .stdin()
+            .spawn();
+        for _ in 0..restarts {
+            pair.write_line("add");
+            pair.write_line("abort");
+        }
+        pair.write_line("add");
+        pair.close_stdin();
+        let end = pair.finish();
+        end.expect_code(0);
+        assert_eq!(end.events("degraded").len(), 1);
+        let last = stdout_lines(&end).last().copied().unwrap().to_owned();
+        assert_eq!(value(&last, "count"), (restarts + 1).to_string());
+        assert_eq!(value(&last, "degraded"), "true");
+    }
+}

@@ -1,0 +1,11 @@
+use ppair::HardState;
+
+#[derive(Clone, Copy, HardState)]
+#[repr(C)]
+struct State {
+    before: u8,
+    field: fn(u8) -> u8,
+    after: u64,
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use ppair::HardState;
+
+#[derive(Clone, Copy, HardState)]
+#[repr(C)]
+struct State {
+    before: u8,
+    field: String,
+    after: u64,
+}
+
+fn main() {}

@@ -1,0 +1,3 @@
+// M06
+#[ppair::main]
+async fn main() {}

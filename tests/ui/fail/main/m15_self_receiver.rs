@@ -1,0 +1,3 @@
+// M15
+#[ppair::main]
+fn main(&self) {}

@@ -1,0 +1,3 @@
+// M16
+#[ppair::main]
+fn main<T>() {}

@@ -1,0 +1,7 @@
+// M16
+#[ppair::main]
+fn main()
+where
+    u8: Copy,
+{
+}

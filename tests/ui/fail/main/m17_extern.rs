@@ -1,0 +1,3 @@
+// M17
+#[ppair::main]
+extern "C" fn main() {}

@@ -1,0 +1,3 @@
+// M17
+#[ppair::main]
+unsafe fn main() {}

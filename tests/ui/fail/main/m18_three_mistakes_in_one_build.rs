@@ -1,0 +1,3 @@
+// M18
+#[ppair::main(max_restart = 3)]
+fn main<T>(x: u32) {}

@@ -1,0 +1,7 @@
+// M20
+#[ppair::main]
+fn run() {}
+
+fn main() {
+    run();
+}

@@ -1,0 +1,4 @@
+// M21
+#[ppair::main]
+#[ppair::main]
+fn main() {}

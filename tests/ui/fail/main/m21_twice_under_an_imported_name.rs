@@ -1,0 +1,6 @@
+// M21
+use ppair::main as entry;
+
+#[entry]
+#[entry]
+fn main() {}

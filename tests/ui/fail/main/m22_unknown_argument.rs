@@ -1,0 +1,3 @@
+// M22
+#[ppair::main(max_restart = 3)]
+fn main() {}

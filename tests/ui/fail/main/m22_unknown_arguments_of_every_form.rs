@@ -1,0 +1,3 @@
+// M22
+#[ppair::main(worker, flavor = "multi_thread", threads(4), a::b = Counter<u8>)]
+fn main() {}

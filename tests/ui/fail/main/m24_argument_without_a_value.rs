@@ -1,0 +1,3 @@
+// M24
+#[ppair::main(max_restarts)]
+fn main() {}

@@ -1,0 +1,3 @@
+// M25
+#[ppair::main(state = "Progress")]
+fn main() {}

@@ -1,0 +1,3 @@
+// M25
+#[ppair::main(restart = "sometimes")]
+fn main() {}

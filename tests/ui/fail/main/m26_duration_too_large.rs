@@ -1,0 +1,3 @@
+// M26
+#[ppair::main(restart_delay = "18446744073709551615h")]
+fn main() {}

@@ -1,0 +1,3 @@
+// M27
+#[ppair::main(3)]
+fn main() {}

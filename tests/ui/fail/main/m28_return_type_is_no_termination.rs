@@ -1,0 +1,7 @@
+// M28
+struct Foo;
+
+#[ppair::main]
+fn main() -> Foo {
+    Foo
+}

@@ -1,0 +1,5 @@
+// M29
+#[ppair::main]
+fn main() {
+    Ok(())
+}

@@ -1,0 +1,6 @@
+// M30
+#[ppair::main]
+fn main() {
+    let s = String::new();
+    s.
+}

@@ -1,0 +1,4 @@
+// M31
+#[ppair::main]
+#[test]
+fn main() {}

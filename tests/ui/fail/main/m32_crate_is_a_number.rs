@@ -1,0 +1,3 @@
+// M32
+#[ppair::main(crate = 3)]
+fn main() {}

@@ -1,0 +1,20 @@
+// M07: every option takes a constant expression, in any order.
+use std::time::Duration;
+
+use ppair::Restart;
+
+const LIMIT: u32 = 3;
+const DELAYS: [Duration; 2] = [Duration::from_millis(5), Duration::from_secs(1)];
+
+const fn twice(delay: Duration) -> Duration {
+    delay.saturating_mul(2)
+}
+
+#[ppair::main(
+    healthy_after = twice(DELAYS[1]),
+    max_restarts = LIMIT + 1,
+    restart = Restart::OnFailure,
+    restart_delay_max = DELAYS[1],
+    restart_delay = Duration::from_millis(5)
+)]
+fn main() {}

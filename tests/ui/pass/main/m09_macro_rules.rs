@@ -1,0 +1,49 @@
+// M09: what `macro_rules!` forwards arrives in invisible groups.
+use std::time::Duration;
+
+use ppair::{Checkpoint, HardState, Worker};
+
+#[derive(Clone, Copy, Default, HardState)]
+#[repr(C)]
+struct Progress {
+    next: u32,
+}
+
+#[derive(Clone, Copy, Default, HardState)]
+#[repr(C)]
+struct Hidden {
+    next: u32,
+}
+
+fn read() -> u32 {
+    3
+}
+
+macro_rules! service {
+    (
+        $setup:path, $state:ty, $policy:literal, $limit:expr, $delay:literal, $max:expr, $after:expr,
+        $name:ident, $config:ident: $config_type:ty, $progress:pat => $progress_type:ty, $body:block
+    ) => {
+        #[ppair::main(
+            setup = $setup,
+            state = $state,
+            restart = $policy,
+            max_restarts = $limit,
+            restart_delay = $delay,
+            restart_delay_max = $max,
+            healthy_after = $after,
+            crate = ppair,
+        )]
+        fn $name($config: $config_type, $progress: $progress_type, _: Worker) -> Result<(), String> $body
+    };
+}
+
+service!(
+    self::read, Hidden, "never", 1 + 1, "250ms", Duration::from_secs(1), "5s",
+    main, config: &u32, progress => Checkpoint<Progress>,
+    {
+        assert_eq!(*config, 3);
+        progress.update(|p| p.next += 1);
+        ppair::checkpoint::<Hidden>().map(drop).ok_or_else(|| "no state".to_owned())
+    }
+);

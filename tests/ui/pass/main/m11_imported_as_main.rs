@@ -1,0 +1,7 @@
+// M11: macros and functions have namespaces of their own.
+#![deny(warnings)]
+
+use ppair::main;
+
+#[main]
+fn main() {}
