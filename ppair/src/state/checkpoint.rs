@@ -295,3 +295,7 @@ fn after_commit() {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "checkpoint_tests.rs"]
+mod tests;

@@ -242,6 +242,12 @@ impl<'a> Region<'a> {
         (sum == checksum(generation, self.fingerprint, out)).then_some(generation)
     }
 
+    /// A wild write into the bytes of `slot`.
+    #[cfg(test)]
+    pub(crate) fn overwrite_for_test(&self, slot: usize, word: u64) {
+        self.slot(slot)[SLOT_BYTES].store(word, Ordering::Relaxed);
+    }
+
     fn copy_slot(&self, slot: usize, out: &mut [core::mem::MaybeUninit<u8>]) {
         debug_assert_eq!(out.len(), self.bytes);
         for (chunk, cell) in out.chunks_mut(WORD).zip(&self.slot(slot)[SLOT_BYTES..]) {

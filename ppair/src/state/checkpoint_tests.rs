@@ -1,0 +1,152 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+
+use super::*;
+use crate::HardState;
+use crate::state::recovery::{Source, recover};
+use crate::state::segment::RegionSpec;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, HardState)]
+#[hard(crate = crate)]
+#[repr(C)]
+struct Padded {
+    small: u8,
+    big: u64,
+    flag: bool,
+}
+
+fn segment<T: HardState>() -> &'static Segment {
+    let layout = layout::<T>();
+    let spec = RegionSpec { layout, fingerprint: layout.fingerprint() };
+    let segment = Segment::create(vec![spec]).expect("shared memory");
+    Box::leak(Box::new(segment))
+}
+
+/// The handle of a worker that starts now as `incarnation`.
+fn enter<T: HardState + Default>(segment: &'static Segment, incarnation: u32) -> Checkpoint<T> {
+    segment.fence(incarnation);
+    segment.commit_as(incarnation);
+    let recovered = recover(&segment.region(0), "state", layout::<T>());
+    Checkpoint::new(segment, 0, &recovered, T::default)
+}
+
+#[test]
+fn a_value_is_loaded_as_it_was_stored_by_this_worker_and_by_the_next() {
+    let segment = segment::<Padded>();
+    let first = enter::<Padded>(segment, 1);
+    assert_eq!((first.load(), first.generation()), (Padded::default(), 0));
+    assert_eq!(first.origin().source(), Source::Initial);
+    let value = Padded { small: 1, big: u64::MAX, flag: true };
+    first.store(value);
+    assert_eq!((first.load(), first.generation()), (value, 1));
+    let second = enter::<Padded>(segment, 2);
+    assert_eq!((second.load(), second.generation()), (value, 1));
+    assert_eq!(second.origin().source(), Source::Current);
+    assert_eq!(second.update(|value| core::mem::replace(&mut value.big, 7)), u64::MAX);
+    assert_eq!(second.load(), Padded { big: 7, ..value });
+}
+
+#[test]
+fn padding_is_zero_in_the_slot() {
+    let segment = segment::<Padded>();
+    let checkpoint = enter::<Padded>(segment, 1);
+    // A value whose padding is known to be dirty.
+    let mut dirty = MaybeUninit::<Padded>::uninit();
+    as_bytes_mut(&mut dirty).fill(MaybeUninit::new(0xff));
+    let clean = Padded { small: 1, big: 2, flag: true };
+    // SAFETY: the fields are written one by one, so that the bytes between them stay as they are.
+    unsafe { (&raw mut (*dirty.as_mut_ptr()).small).write(clean.small) };
+    // SAFETY: as above.
+    unsafe { (&raw mut (*dirty.as_mut_ptr()).big).write(clean.big) };
+    // SAFETY: as above.
+    unsafe { (&raw mut (*dirty.as_mut_ptr()).flag).write(clean.flag) };
+    let mut staged = vec![0xee; size_of::<Padded>()];
+    // SAFETY: every field is written.
+    stage(unsafe { dirty.assume_init_ref() }, &mut staged);
+    let mut expected = vec![0; size_of::<Padded>()];
+    expected[0] = 1;
+    expected[8..16].copy_from_slice(&2_u64.to_ne_bytes());
+    expected[16] = 1;
+    assert_eq!(staged, expected);
+    checkpoint.store(clean);
+    let mut out = vec![0; size_of::<Padded>()];
+    let slot = segment.region(0).published().slot;
+    assert_eq!(segment.region(0).read_checked(slot, &mut out), Some(1));
+    assert_eq!(out, expected);
+}
+
+#[test]
+fn a_panic_inside_update_publishes_nothing_and_blocks_nobody() {
+    let checkpoint = enter::<u64>(segment::<u64>(), 1);
+    checkpoint.store(1);
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        checkpoint.update(|value| {
+            *value = 99;
+            panic!("half-way");
+        })
+    }));
+    assert!(panicked.is_err());
+    assert_eq!((checkpoint.load(), checkpoint.generation()), (1, 1));
+    checkpoint.update(|value| *value += 1);
+    assert_eq!((checkpoint.load(), checkpoint.generation()), (2, 2));
+}
+
+#[test]
+fn an_update_inside_its_own_update_is_a_panic_and_not_a_deadlock() {
+    let checkpoint = enter::<u64>(segment::<u64>(), 1);
+    let panicked = catch_unwind(AssertUnwindSafe(|| checkpoint.update(|_| checkpoint.store(5))));
+    let text = *panicked.unwrap_err().downcast::<&str>().expect("a text");
+    assert!(text.contains("inside its own `update`"), "{text}");
+    // Reading is fine, also there.
+    assert_eq!(checkpoint.update(|_| checkpoint.load()), 0);
+}
+
+#[test]
+fn an_earlier_incarnation_is_fenced() {
+    let segment = segment::<u64>();
+    let old = enter::<u64>(segment, 1);
+    old.store(1);
+    // The next worker's fence, while this process still commits as the first.
+    segment.fence(2);
+    assert_eq!(old.try_store(9), Err(Fenced));
+    assert_eq!(old.try_update(|value| *value = 9), Err(Fenced));
+    assert_eq!((old.load(), old.generation()), (1, 1));
+    let panicked = catch_unwind(AssertUnwindSafe(|| old.store(9)));
+    assert!(panicked.is_err());
+}
+
+#[test]
+fn no_update_of_any_thread_is_lost() {
+    let checkpoint = enter::<[u64; 16]>(segment::<[u64; 16]>(), 1);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..1_000 {
+                    checkpoint.update(|all| all.iter_mut().for_each(|one| *one += 1));
+                    let seen = checkpoint.load();
+                    assert_eq!(seen, [seen[0]; 16]);
+                }
+            });
+        }
+    });
+    assert_eq!(checkpoint.load(), [4_000; 16]);
+    assert_eq!(checkpoint.generation(), 4_000);
+}
+
+#[test]
+fn a_wild_write_is_a_panic_that_says_so_and_no_invalid_value() {
+    let segment = segment::<bool>();
+    let checkpoint = enter::<bool>(segment, 1);
+    checkpoint.store(true);
+    segment.region(0).overwrite_for_test(segment.region(0).published().slot, 2);
+    let panicked = catch_unwind(AssertUnwindSafe(|| checkpoint.load()));
+    let text = *panicked.unwrap_err().downcast::<String>().expect("a text");
+    assert!(text.contains("overwritten by a wild write"), "{text}");
+}
+
+#[test]
+fn a_state_without_bytes_has_generations_all_the_same() {
+    let checkpoint = enter::<()>(segment::<()>(), 1);
+    checkpoint.store(());
+    assert_eq!(checkpoint.generation(), 1);
+}
