@@ -2,8 +2,8 @@
 
 use core::fmt::{Debug, Display};
 
-pub use crate::config::Options;
 use crate::config::Config;
+pub use crate::config::Options;
 use crate::pair::Pair;
 
 /// The options that the attribute was given.

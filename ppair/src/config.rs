@@ -92,7 +92,9 @@ impl Config {
 
     /// The default options.
     pub const fn new() -> Self {
-        Self { options: Options::DEFAULT }
+        Self {
+            options: Options::DEFAULT,
+        }
     }
 
     /// After which deaths the worker is restarted. Default: [`Restart::OnFailure`].

@@ -60,7 +60,10 @@ impl Death {
         match (&self.note, self.exit) {
             (
                 Some(note),
-                Exit::Code(PANICKED) | Exit::Signal { signal: SIGABRT, .. },
+                Exit::Code(PANICKED)
+                | Exit::Signal {
+                    signal: SIGABRT, ..
+                },
             ) => Cause::Panic {
                 message: note.text.as_str(),
                 file: note.file.as_str(),
@@ -111,7 +114,13 @@ impl fmt::Display for Death {
         match self.cause() {
             Cause::Exit { code } => write!(f, "exited with code {code}")?,
             Cause::Signal { signal, .. } => write!(f, "was killed by {}", signal::Name(signal))?,
-            Cause::Panic { message, file, line, column, .. } => {
+            Cause::Panic {
+                message,
+                file,
+                line,
+                column,
+                ..
+            } => {
                 write!(f, "panicked at {file}:{line}:{column}: {message}")?;
             }
         }

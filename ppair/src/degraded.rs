@@ -16,7 +16,7 @@ use crate::sys::fork::{Side, fork};
 use crate::sys::{clock, process, signal, wait};
 use crate::watchdog::driver::{Image, Running, WatchDog, die_with, say};
 use crate::worker::Worker;
-use crate::world::World;
+use crate::world::{WAITED, World};
 
 /// A degraded pair that may become one again.
 #[derive(Debug)]
@@ -62,8 +62,12 @@ pub(crate) fn begin(
 /// Forks if the time has come and it is safe. Runs after a commit, when no lock of ppair's is held.
 fn try_to_repair() {
     // Another thread is at it, so there are two threads, and it will find that out.
-    let Ok(mut guard) = DEGRADED.try_lock() else { return };
-    let Some(degraded) = guard.as_mut() else { return };
+    let Ok(mut guard) = DEGRADED.try_lock() else {
+        return;
+    };
+    let Some(degraded) = guard.as_mut() else {
+        return;
+    };
     let now = clock::now();
     if now < degraded.not_before {
         return;
@@ -81,11 +85,12 @@ impl Degraded {
     /// Whether this process is a worker from now on. In the parent it does not return.
     fn repair(&mut self) -> bool {
         self.attempts = self.attempts.saturating_add(1);
-        let Ok(mask) = signal::block(self.world.waited()) else { return false };
+        let Ok(mask) = signal::block(WAITED) else {
+            return false;
+        };
         let watchdog = process::pid();
         let incarnation = self.worker.incarnation().wrapping_add(1);
-        // SAFETY: `try_to_repair` has found one thread, and this one is not about to start another.
-        let became_worker = match unsafe { fork() } {
+        let became_worker = match fork() {
             Ok(Side::Child) => {
                 self.segment.fence(incarnation);
                 self.segment.commit_as(incarnation);
@@ -97,8 +102,11 @@ impl Degraded {
             Err(_) => false,
         };
         // The mask that the user's code had at the commit.
-        if let Err(errno) = signal::set_mask(&mask) {
-            say(&Say::Failed { call: "sigprocmask", errno });
+        if let Err(errno) = signal::set_mask(mask) {
+            say(&Say::Failed {
+                call: "sigprocmask",
+                errno,
+            });
         }
         if became_worker {
             die_with(watchdog);
@@ -132,9 +140,17 @@ impl Degraded {
         let errno = Relay::new(baton, file, self.world).exec();
         // The system is short of something. The worker runs, so this image watches over it, and tries again when there is
         // a next worker to be started.
-        say(&Say::Failed { call: "execve", errno });
-        let image = Image::Used(Relay::new(Baton { worker: 0, ..baton }, file, self.world));
-        let mut dog = WatchDog::new(self.options, self.world, self.segment).continued(image, &baton);
+        say(&Say::Failed {
+            call: "execve",
+            errno,
+        });
+        let image = Image::Used(Box::new(Relay::new(
+            Baton { worker: 0, ..baton },
+            file,
+            self.world,
+        )));
+        let mut dog =
+            WatchDog::new(self.options, self.world, self.segment).continued(image, &baton);
         dog.run_with(Some(Running { pid: worker, since }));
         // A used image forks nothing and serves nobody, so this is never reached.
         process::exit_now(crate::exit::SYSTEM)

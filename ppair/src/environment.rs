@@ -41,8 +41,15 @@ pub(crate) struct BadVariable {
 
 impl fmt::Display for BadVariable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, value, expected } = self;
-        write!(f, "the environment variable {name}={value:?} is wrong; expected {expected}")
+        let Self {
+            name,
+            value,
+            expected,
+        } = self;
+        write!(
+            f,
+            "the environment variable {name}={value:?} is wrong; expected {expected}"
+        )
     }
 }
 
@@ -51,11 +58,21 @@ type Setter = fn(&mut Options, &str) -> Result<(), String>;
 
 /// Every option that the environment can override.
 const VARIABLES: [(&str, Setter); 5] = [
-    ("PPAIR_RESTART", |options, text| set(&mut options.restart, restart(text))),
-    ("PPAIR_MAX_RESTARTS", |options, text| set(&mut options.max_restarts, max_restarts(text))),
-    ("PPAIR_RESTART_DELAY", |options, text| set(&mut options.restart_delay, duration(text))),
-    ("PPAIR_RESTART_DELAY_MAX", |options, text| set(&mut options.restart_delay_max, duration(text))),
-    ("PPAIR_HEALTHY_AFTER", |options, text| set(&mut options.healthy_after, duration(text))),
+    ("PPAIR_RESTART", |options, text| {
+        set(&mut options.restart, restart(text))
+    }),
+    ("PPAIR_MAX_RESTARTS", |options, text| {
+        set(&mut options.max_restarts, max_restarts(text))
+    }),
+    ("PPAIR_RESTART_DELAY", |options, text| {
+        set(&mut options.restart_delay, duration(text))
+    }),
+    ("PPAIR_RESTART_DELAY_MAX", |options, text| {
+        set(&mut options.restart_delay_max, duration(text))
+    }),
+    ("PPAIR_HEALTHY_AFTER", |options, text| {
+        set(&mut options.healthy_after, duration(text))
+    }),
 ];
 
 fn set<T>(option: &mut T, value: Result<T, String>) -> Result<(), String> {
@@ -85,7 +102,11 @@ pub(crate) fn read(
             unknown.push(name.to_owned());
         }
     }
-    Ok(Environment { options, off, unknown })
+    Ok(Environment {
+        options,
+        off,
+        unknown,
+    })
 }
 
 fn switch(value: &OsStr) -> Result<bool, String> {
@@ -99,7 +120,10 @@ fn switch(value: &OsStr) -> Result<bool, String> {
 fn restart(text: &str) -> Result<Restart, String> {
     let known = Restart::NAMES.iter().find(|(name, _)| *name == text);
     known.map(|(_, restart)| *restart).ok_or_else(|| {
-        let names: Vec<_> = Restart::NAMES.iter().map(|(name, _)| format!("`{name}`")).collect();
+        let names: Vec<_> = Restart::NAMES
+            .iter()
+            .map(|(name, _)| format!("`{name}`"))
+            .collect();
         format!("one of {}", names.join(", "))
     })
 }
@@ -108,11 +132,14 @@ fn max_restarts(text: &str) -> Result<u32, String> {
     if text == "unlimited" {
         return Ok(u32::MAX);
     }
-    text.parse().map_err(|_| "a number of restarts from 0 on, or `unlimited`".to_owned())
+    text.parse()
+        .map_err(|_| "a number of restarts from 0 on, or `unlimited`".to_owned())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let millis: u64 = match unit {
         "ms" => 1,
@@ -121,8 +148,13 @@ fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3_600_000,
         _ => return Err("a duration with a unit, such as `250ms`, `5s`, `2m` or `1h`".to_owned()),
     };
-    let number: u64 = number.parse().map_err(|_| "a whole number and a unit, such as `250ms`".to_owned())?;
-    number.checked_mul(millis).map(Duration::from_millis).ok_or_else(|| "a shorter duration".to_owned())
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "a whole number and a unit, such as `250ms`".to_owned())?;
+    number
+        .checked_mul(millis)
+        .map(Duration::from_millis)
+        .ok_or_else(|| "a shorter duration".to_owned())
 }
 
 #[cfg(test)]
@@ -137,14 +169,36 @@ mod tests {
     #[test]
     fn other_variables_change_nothing() {
         let read = read_one("PATH", "/bin").unwrap();
-        assert_eq!(read, Environment { options: Options::DEFAULT, off: false, unknown: Vec::new() });
+        assert_eq!(
+            read,
+            Environment {
+                options: Options::DEFAULT,
+                off: false,
+                unknown: Vec::new()
+            }
+        );
     }
 
     #[test]
     fn each_variable_sets_its_option() {
-        assert_eq!(read_one("PPAIR_RESTART", "always").unwrap().options.restart, Restart::Always);
-        assert_eq!(read_one("PPAIR_MAX_RESTARTS", "3").unwrap().options.max_restarts, 3);
-        assert_eq!(read_one("PPAIR_MAX_RESTARTS", "unlimited").unwrap().options.max_restarts, u32::MAX);
+        assert_eq!(
+            read_one("PPAIR_RESTART", "always").unwrap().options.restart,
+            Restart::Always
+        );
+        assert_eq!(
+            read_one("PPAIR_MAX_RESTARTS", "3")
+                .unwrap()
+                .options
+                .max_restarts,
+            3
+        );
+        assert_eq!(
+            read_one("PPAIR_MAX_RESTARTS", "unlimited")
+                .unwrap()
+                .options
+                .max_restarts,
+            u32::MAX
+        );
         let options = read_one("PPAIR_RESTART_DELAY", "250ms").unwrap().options;
         assert_eq!(options.restart_delay, Duration::from_millis(250));
         let options = read_one("PPAIR_RESTART_DELAY_MAX", "2m").unwrap().options;
@@ -159,11 +213,23 @@ mod tests {
     fn a_bad_value_names_variable_value_and_what_is_right() {
         for (name, value, expected) in [
             ("PPAIR", "of", "expected `on` or `off`"),
-            ("PPAIR_RESTART", "sometimes", "`always`, `on_failure`, `on_abnormal`, `never`"),
-            ("PPAIR_MAX_RESTARTS", "-1", "a number of restarts from 0 on, or `unlimited`"),
+            (
+                "PPAIR_RESTART",
+                "sometimes",
+                "`always`, `on_failure`, `on_abnormal`, `never`",
+            ),
+            (
+                "PPAIR_MAX_RESTARTS",
+                "-1",
+                "a number of restarts from 0 on, or `unlimited`",
+            ),
             ("PPAIR_RESTART_DELAY", "250", "a duration with a unit"),
             ("PPAIR_RESTART_DELAY", "s", "a whole number and a unit"),
-            ("PPAIR_HEALTHY_AFTER", "99999999999999999h", "a shorter duration"),
+            (
+                "PPAIR_HEALTHY_AFTER",
+                "99999999999999999h",
+                "a shorter duration",
+            ),
         ] {
             let message = read_one(name, value).unwrap_err();
             assert!(message.contains(&format!("{name}={value:?}")), "{message}");

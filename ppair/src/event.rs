@@ -24,13 +24,34 @@ pub(crate) enum Next {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Event<'a> {
     /// A worker runs.
-    Started { watchdog: i32, worker: i32, incarnation: u32, generation: u64 },
+    Started {
+        watchdog: i32,
+        worker: i32,
+        incarnation: u32,
+        generation: u64,
+    },
     /// A worker died.
-    Died { death: &'a Death, restarts: u32, next: Next },
+    Died {
+        death: &'a Death,
+        restarts: u32,
+        next: Next,
+    },
     /// `fork` failed; the watch dog serves as the worker.
-    Degraded { watchdog: i32, errno: Errno, incarnation: u32, generation: u64 },
+    Degraded {
+        watchdog: i32,
+        errno: Errno,
+        incarnation: u32,
+        generation: u64,
+    },
     /// A degraded watch dog has a worker again.
-    Repaired { after: Duration, attempts: u32, watchdog: i32, worker: i32, incarnation: u32, generation: u64 },
+    Repaired {
+        after: Duration,
+        attempts: u32,
+        watchdog: i32,
+        worker: i32,
+        incarnation: u32,
+        generation: u64,
+    },
     /// A worker starts from an older checkpoint than the last one.
     RolledBack { origin: &'a Origin },
     /// The restart budget is spent and the program ends.
@@ -60,7 +81,10 @@ const LINE: usize = 2048;
 impl Line {
     /// The line of `event`, with its line feed.
     pub(crate) fn of(event: &Event<'_>) -> Self {
-        let mut line = Self { bytes: [0; LINE], length: 0 };
+        let mut line = Self {
+            bytes: [0; LINE],
+            length: 0,
+        };
         // The buffer takes everything: what does not fit is cut, not refused.
         let _ = write_event(&mut line, event);
         line.bytes[line.length] = b'\n';
@@ -78,7 +102,10 @@ impl Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         // One byte is kept for the line feed.
         let room = LINE - 1 - self.length;
-        let end = (0..=room.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        let end = (0..=room.min(text.len()))
+            .rev()
+            .find(|&at| text.is_char_boundary(at))
+            .unwrap_or(0);
         self.bytes[self.length..self.length + end].copy_from_slice(&text.as_bytes()[..end]);
         self.length += end;
         Ok(())
@@ -88,17 +115,38 @@ impl Write for Line {
 fn write_event(line: &mut Line, event: &Event<'_>) -> fmt::Result {
     line.write_str("ppair event=")?;
     match *event {
-        Event::Started { watchdog, worker, incarnation, generation } => write!(
+        Event::Started {
+            watchdog,
+            worker,
+            incarnation,
+            generation,
+        } => write!(
             line,
             "started watchdog={watchdog} worker={worker} incarnation={incarnation} generation={generation}"
         ),
-        Event::Died { death, restarts, next } => write_death(line, death, restarts, next),
-        Event::Degraded { watchdog, errno, incarnation, generation } => write!(
+        Event::Died {
+            death,
+            restarts,
+            next,
+        } => write_death(line, death, restarts, next),
+        Event::Degraded {
+            watchdog,
+            errno,
+            incarnation,
+            generation,
+        } => write!(
             line,
             "degraded errno={} watchdog={watchdog} incarnation={incarnation} generation={generation}",
             errno_name(errno)
         ),
-        Event::Repaired { after, attempts, watchdog, worker, incarnation, generation } => write!(
+        Event::Repaired {
+            after,
+            attempts,
+            watchdog,
+            worker,
+            incarnation,
+            generation,
+        } => write!(
             line,
             "repaired after={} attempts={attempts} watchdog={watchdog} worker={worker} \
              incarnation={incarnation} generation={generation}",
@@ -123,11 +171,20 @@ fn write_event(line: &mut Line, event: &Event<'_>) -> fmt::Result {
 }
 
 fn write_death(line: &mut Line, death: &Death, restarts: u32, next: Next) -> fmt::Result {
-    write!(line, "died worker={} incarnation={}", death.worker, death.incarnation)?;
+    write!(
+        line,
+        "died worker={} incarnation={}",
+        death.worker, death.incarnation
+    )?;
     let status = |line: &mut Line| match death.exit {
         crate::exit::Exit::Code(code) => write!(line, " code={code}"),
         crate::exit::Exit::Signal { signal, core } => {
-            write!(line, " signal={} core={}", signal::Name(signal), if core { "yes" } else { "no" })
+            write!(
+                line,
+                " signal={} core={}",
+                signal::Name(signal),
+                if core { "yes" } else { "no" }
+            )
         }
     };
     match death.cause() {
@@ -139,11 +196,22 @@ fn write_death(line: &mut Line, death: &Death, restarts: u32, next: Next) -> fmt
             line.write_str(" cause=signal")?;
             status(line)?;
         }
-        Cause::Panic { message, file, line: at, column, thread } => {
+        Cause::Panic {
+            message,
+            file,
+            line: at,
+            column,
+            thread,
+        } => {
             line.write_str(" cause=panic")?;
             status(line)?;
             write!(line, " panic={} at=", Quoted(message))?;
-            write!(line, "\"{}:{at}:{column}\" thread={}", Escaped(file), Quoted(thread))?;
+            write!(
+                line,
+                "\"{}:{at}:{column}\" thread={}",
+                Escaped(file),
+                Quoted(thread)
+            )?;
         }
     }
     write!(

@@ -8,7 +8,10 @@ fn line(event: &Event<'_>) -> String {
 const DEATH: Death = Death {
     worker: 4713,
     incarnation: 2,
-    exit: Exit::Signal { signal: 11, core: false },
+    exit: Exit::Signal {
+        signal: 11,
+        core: false,
+    },
     note: None,
     uptime: Duration::from_millis(12),
     max_rss_kib: 2148,
@@ -19,7 +22,11 @@ const DEATH: Death = Death {
 fn a_death_by_signal_names_it() {
     let next = Next::Restart(Duration::from_millis(100));
     assert_eq!(
-        line(&Event::Died { death: &DEATH, restarts: 1, next }),
+        line(&Event::Died {
+            death: &DEATH,
+            restarts: 1,
+            next
+        }),
         "ppair event=died worker=4713 incarnation=2 cause=signal signal=SIGSEGV core=no uptime=0.012s \
          maxrss=2148KiB generation=7 restarts=1 next=restart delay=0.100s\n"
     );
@@ -27,8 +34,15 @@ fn a_death_by_signal_names_it() {
 
 #[test]
 fn a_death_by_exit_has_its_code() {
-    let death = Death { exit: Exit::Code(3), ..DEATH };
-    let line = line(&Event::Died { death: &death, restarts: 0, next: Next::Stop });
+    let death = Death {
+        exit: Exit::Code(3),
+        ..DEATH
+    };
+    let line = line(&Event::Died {
+        death: &death,
+        restarts: 0,
+        next: Next::Stop,
+    });
     assert!(line.contains(" cause=exit code=3 "), "{line}");
     assert!(line.ends_with(" next=stop\n"), "{line}");
 }
@@ -36,20 +50,31 @@ fn a_death_by_exit_has_its_code() {
 #[test]
 fn what_could_break_the_line_is_escaped() {
     assert_eq!(
-        line(&Event::Refused { reason: "a \"b\"\\\nc\u{7}" }),
+        line(&Event::Refused {
+            reason: "a \"b\"\\\nc\u{7}"
+        }),
         "ppair event=refused reason=\"a \\\"b\\\"\\\\\\nc\\u{7}\"\n"
     );
 }
 
 #[test]
 fn a_line_that_is_too_long_is_cut_between_characters_and_still_ends() {
-    let line = line(&Event::Refused { reason: &"ä".repeat(LINE) });
-    assert!(line.len() <= LINE && line.len() >= LINE - 2, "{}", line.len());
+    let line = line(&Event::Refused {
+        reason: &"ä".repeat(LINE),
+    });
+    assert!(
+        line.len() <= LINE && line.len() >= LINE - 2,
+        "{}",
+        line.len()
+    );
     assert!(line.ends_with('\n'), "{line}");
     assert_eq!(line.matches('\n').count(), 1);
 }
 
 #[test]
 fn a_signal_without_a_name_has_its_number() {
-    assert_eq!(line(&Event::Stopping { signal: 35 }), "ppair event=stopping signal=SIG35\n");
+    assert_eq!(
+        line(&Event::Stopping { signal: 35 }),
+        "ppair event=stopping signal=SIG35\n"
+    );
 }

@@ -31,8 +31,11 @@ impl Exit {
     /// Reads a status word of `wait(2)` that says that the process has ended.
     pub(crate) const fn from_status(status: i32) -> Self {
         match status & 0x7f {
-            0 => Self::Code(((status >> 8) & 0xff) as u8),
-            signal => Self::Signal { signal, core: status & 0x80 != 0 },
+            0 => Self::Code(byte(status >> 8)),
+            signal => Self::Signal {
+                signal,
+                core: status & 0x80 != 0,
+            },
         }
     }
 
@@ -48,13 +51,17 @@ impl Exit {
     pub(crate) const fn restarts_under(self, policy: Restart) -> bool {
         let clean_signal = matches!(
             self,
-            Self::Signal { signal: SIGHUP | SIGINT | SIGTERM | SIGPIPE, .. }
+            Self::Signal {
+                signal: SIGHUP | SIGINT | SIGTERM | SIGPIPE,
+                ..
+            }
         );
         match (policy, self) {
-            (_, Self::Code(CONFIG)) | (Restart::Never, _) => false,
+            (_, Self::Code(CONFIG))
+            | (Restart::Never, _)
+            | (Restart::OnAbnormal, Self::Code(_)) => false,
             (Restart::Always, _) => true,
             (Restart::OnFailure, Self::Code(code)) => code != 0,
-            (Restart::OnAbnormal, Self::Code(_)) => false,
             (Restart::OnFailure | Restart::OnAbnormal, Self::Signal { .. }) => !clean_signal,
         }
     }
@@ -62,7 +69,11 @@ impl Exit {
 
 /// The exit status that a shell gives a process that was killed by `signal`.
 pub(crate) const fn status_of_signal(signal: i32) -> u8 {
-    128 | (signal & 0x7f) as u8
+    128 | byte(signal & 0x7f)
+}
+
+const fn byte(number: i32) -> u8 {
+    number.to_le_bytes()[0]
 }
 
 #[cfg(test)]
@@ -71,7 +82,10 @@ mod tests {
     use Restart::{Always, Never, OnAbnormal, OnFailure};
 
     const fn killed(signal: i32) -> Exit {
-        Exit::Signal { signal, core: false }
+        Exit::Signal {
+            signal,
+            core: false,
+        }
     }
 
     #[test]
@@ -79,7 +93,13 @@ mod tests {
         assert_eq!(Exit::from_status(0), Exit::Code(0));
         assert_eq!(Exit::from_status(7 << 8), Exit::Code(7));
         assert_eq!(Exit::from_status(9), killed(9));
-        assert_eq!(Exit::from_status(11 | 0x80), Exit::Signal { signal: 11, core: true });
+        assert_eq!(
+            Exit::from_status(0x80 | 0xb),
+            Exit::Signal {
+                signal: 11,
+                core: true
+            }
+        );
     }
 
     #[test]
@@ -106,7 +126,8 @@ mod tests {
             (killed(11), [true, true, true, false]),
         ];
         for (exit, expected) in table {
-            let found = [Always, OnFailure, OnAbnormal, Never].map(|policy| exit.restarts_under(policy));
+            let found =
+                [Always, OnFailure, OnAbnormal, Never].map(|policy| exit.restarts_under(policy));
             assert_eq!(found, expected, "{exit:?}");
         }
     }

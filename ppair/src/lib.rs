@@ -31,7 +31,5 @@ pub use pair::{NoSetup, Pair, Prepared};
 pub use parameter::Parameter;
 pub use ppair_macros::{HardState, main};
 pub use registry::checkpoint;
-pub use state::{
-    Checkpoint, Fenced, Field, HardState, Invalid, Kind, Layout, Origin, Source,
-};
+pub use state::{Checkpoint, Fenced, Field, HardState, Invalid, Kind, Layout, Origin, Source};
 pub use worker::Worker;

@@ -65,7 +65,9 @@ pub struct Prepared<P> {
 
 impl<P> core::fmt::Debug for Prepared<P> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Prepared").field("parameter", &PhantomData::<P>).finish_non_exhaustive()
+        f.debug_struct("Prepared")
+            .field("parameter", &PhantomData::<P>)
+            .finish_non_exhaustive()
     }
 }
 
@@ -95,32 +97,65 @@ impl Pair {
             );
         }
         only_one_thread();
-        // SAFETY: `only_one_thread` has just made sure of it.
-        let resumed = unsafe { Resumed::take() };
+        let resumed = Resumed::take();
         let read = environment::read(config.options, std::env::vars_os());
-        let Environment { options, off, unknown } = read.unwrap_or_else(|wrong| refuse(&wrong.to_string()));
+        let Environment {
+            options,
+            off,
+            unknown,
+        } = read.unwrap_or_else(|wrong| refuse(&wrong.to_string()));
         for name in unknown {
             let known = Environment::known();
-            let reason = format!("the environment variable {name} is none of ppair's and is ignored; there are {known}");
+            let reason = format!(
+                "the environment variable {name} is none of ppair's and is ignored; there are {known}"
+            );
             say(&Say::Warning { reason: &reason });
         }
-        let preparation = Preparation { setup: &NoSetup, regions: Vec::new(), duplicate: None };
-        Self { options, off, resumed, preparation }
+        let preparation = Preparation {
+            setup: &NoSetup,
+            regions: Vec::new(),
+            duplicate: None,
+        };
+        Self {
+            options,
+            off,
+            resumed,
+            preparation,
+        }
     }
 
     /// Runs `setup` now, once, in the watch dog. What it returns is inherited by every worker, who can take it as `&S`.
     ///
     /// It is run again only if the pair was degraded and has been repaired.
     pub fn setup<S: 'static>(self, setup: impl FnOnce() -> S) -> Pair<S> {
-        let Self { options, off, resumed, preparation } = self;
-        let Preparation { regions, duplicate, .. } = preparation;
+        let Self {
+            options,
+            off,
+            resumed,
+            preparation,
+        } = self;
+        let Preparation {
+            regions, duplicate, ..
+        } = preparation;
         let setup: &S = Box::leak(Box::new(setup()));
-        Pair { options, off, resumed, preparation: Preparation { setup, regions, duplicate } }
+        Pair {
+            options,
+            off,
+            resumed,
+            preparation: Preparation {
+                setup,
+                regions,
+                duplicate,
+            },
+        }
     }
 
     /// As [`setup`](Self::setup), with a `setup` that can fail: its error is printed, and the program ends with exit status
     /// 78 before any fork.
-    pub fn try_setup<S: 'static, E: Display>(self, setup: impl FnOnce() -> Result<S, E>) -> Pair<S> {
+    pub fn try_setup<S: 'static, E: Display>(
+        self,
+        setup: impl FnOnce() -> Result<S, E>,
+    ) -> Pair<S> {
         match setup() {
             Ok(value) => self.setup(|| value),
             Err(error) => {
@@ -137,7 +172,9 @@ impl Pair {
 impl<S: 'static> Pair<S> {
     /// Prepares a parameter: what the watch dog has to do before the first fork so that a worker can have a `P`.
     pub fn prepare<P: Parameter<S>>(&mut self) -> Prepared<P> {
-        Prepared { enter: P::prepare(&mut self.preparation) }
+        Prepared {
+            enter: P::prepare(&mut self.preparation),
+        }
     }
 
     /// Becomes a pair. This process is the watch dog from here on and never returns from this call; what returns is a
@@ -154,12 +191,23 @@ impl<S: 'static> Pair<S> {
     /// | 78 | the environment is wrong, `setup` failed, or there was a second thread before the fork |
     #[must_use = "without it, a parameter cannot be entered"]
     pub fn start(self) -> Worker {
-        let Self { options, off, resumed, preparation } = self;
+        let Self {
+            options,
+            off,
+            resumed,
+            preparation,
+        } = self;
         if let Some(name) = preparation.duplicate {
-            refuse(&format!("two parameters are checkpoints of the same type `{name}`; give each its own type"));
+            refuse(&format!(
+                "two parameters are checkpoints of the same type `{name}`; give each its own type"
+            ));
         }
         only_one_thread();
-        let specs: Vec<RegionSpec> = preparation.regions.into_iter().map(|(_, spec)| spec).collect();
+        let specs: Vec<RegionSpec> = preparation
+            .regions
+            .into_iter()
+            .map(|(_, spec)| spec)
+            .collect();
         // What `setup` has printed without a line feed would otherwise be printed by every worker.
         let _ = std::io::stdout().flush();
         let (file, baton) = resumed.map(|resumed| (resumed.file, resumed.baton)).unzip();
@@ -175,14 +223,19 @@ impl<S: 'static> Pair<S> {
         if off {
             segment.commit_as(1);
             segment.fence(1);
-            let beginning = Beginning { incarnation: 1, last_death: None, degraded: false };
-            return enter(beginning, segment);
+            let beginning = Beginning {
+                incarnation: 1,
+                last_death: None,
+                degraded: false,
+            };
+            return enter(&beginning, segment);
         }
         let (world, watchdog) = match baton {
             None => (World::enter(), None),
             Some(baton) => (Ok(World::resume(baton.mask, baton.ignored)), Some(baton)),
         };
-        let world = world.unwrap_or_else(|errno| fail("cannot block the signals of the watch dog", errno));
+        let world =
+            world.unwrap_or_else(|errno| fail("cannot block the signals of the watch dog", errno));
         let mut dog = WatchDog::new(options, world, segment);
         let beginning = match watchdog {
             None => dog.run(),
@@ -191,18 +244,23 @@ impl<S: 'static> Pair<S> {
                 dog.run_with(baton.running())
             }
         };
-        let worker = enter(beginning, segment);
+        let worker = enter(&beginning, segment);
         if beginning.degraded {
-            degraded::begin(options, world, segment, worker, dog.restarts());
+            degraded::begin(options, world, segment, worker.clone(), dog.restarts());
         }
         worker
     }
 }
 
 /// Recovers the hard state and makes the worker.
-fn enter(beginning: Beginning, segment: &'static Segment) -> Worker {
-    let recover = |(region, spec): (_, &RegionSpec)| recover(&region, spec.layout.name(), spec.layout);
-    let recovered: Vec<Recovered> = segment.regions().zip(segment.specs()).map(recover).collect();
+fn enter(beginning: &Beginning, segment: &'static Segment) -> Worker {
+    let recover =
+        |(region, spec): (_, &RegionSpec)| recover(&region, spec.layout.name(), spec.layout);
+    let recovered: Vec<Recovered> = segment
+        .regions()
+        .zip(segment.specs())
+        .map(recover)
+        .collect();
     for Recovered { origin, .. } in &recovered {
         if origin.source() != Source::Current && origin.committed() != 0 {
             say(&Say::RolledBack { origin });
@@ -219,7 +277,11 @@ fn watch_without_setup(options: Options, resumed: Resumed, reason: &str) -> ! {
     say(&Say::Warning { reason: &later });
     let file = Box::leak(Box::new(file));
     let world = World::resume(baton.mask, baton.ignored);
-    let image = Image::Used(Relay::new(Baton { worker: 0, ..baton }, file, world));
+    let image = Image::Used(Box::new(Relay::new(
+        Baton { worker: 0, ..baton },
+        file,
+        world,
+    )));
     // An empty segment: what the workers commit is not for this image to know.
     let segment = match Segment::create(Vec::new()) {
         Ok(segment) => Box::leak(Box::new(segment)),
@@ -250,8 +312,7 @@ fn hook_panics(segment: &'static Segment) {
 
 /// A process with several threads cannot be forked safely: the child would have the locks of threads that it does not have.
 fn only_one_thread() {
-    // Where `/proc` does not tell there is nothing to refuse by.
-    if process::thread_count().is_none_or(|threads| threads == 1) {
+    if process::is_alone() {
         return;
     }
     let names = process::thread_names().join(", ");
@@ -269,7 +330,8 @@ fn refuse(reason: &str) -> ! {
 
 /// Ends the program: the system refuses something that a pair cannot do without.
 fn fail(what: &str, errno: crate::sys::Errno) -> ! {
-    say(&Say::Refused { reason: &format!("{what}: {}", errno.desc()) });
+    say(&Say::Refused {
+        reason: &format!("{what}: {}", errno.desc()),
+    });
     std::process::exit(exit::SYSTEM.into())
 }
-

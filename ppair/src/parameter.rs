@@ -43,17 +43,27 @@ pub struct Preparation<S: 'static> {
     pub(crate) duplicate: Option<&'static str>,
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: 'static, T: HardState + Default> Parameter<S> for Checkpoint<T> {
     fn prepare(preparation: &mut Preparation<S>) -> Enter<Self> {
         let layout = &const { T::LAYOUT };
         let number = preparation.regions.len();
-        if preparation.regions.iter().any(|(id, _)| *id == TypeId::of::<T>()) {
+        if preparation
+            .regions
+            .iter()
+            .any(|(id, _)| *id == TypeId::of::<T>())
+        {
             preparation.duplicate = Some(layout.name());
         }
-        let spec = RegionSpec { layout, fingerprint: layout.fingerprint() };
+        let spec = RegionSpec {
+            layout,
+            fingerprint: layout.fingerprint(),
+        };
         preparation.regions.push((TypeId::of::<T>(), spec));
         Box::new(move |worker| {
-            let recovered = worker.take_recovered(number).expect("each prepared parameter is entered once");
+            let recovered = worker
+                .take_recovered(number)
+                .expect("each prepared parameter is entered once");
             let checkpoint = Checkpoint::new(worker.segment(), number, &recovered, T::default);
             crate::registry::add(checkpoint.clone());
             checkpoint
@@ -61,12 +71,14 @@ impl<S: 'static, T: HardState + Default> Parameter<S> for Checkpoint<T> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: 'static> Parameter<S> for Worker {
     fn prepare(_: &mut Preparation<S>) -> Enter<Self> {
-        Box::new(|worker| *worker)
+        Box::new(Worker::clone)
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: 'static> Parameter<S> for &'static S {
     fn prepare(preparation: &mut Preparation<S>) -> Enter<Self> {
         let setup = preparation.setup;

@@ -51,11 +51,16 @@ impl Budget {
 /// The delay before restart number `spent` in a row without progress: none before the first, then doubling up to the
 /// maximum, less up to a tenth.
 fn delay(spent: u32, options: &Options, random: u32) -> Duration {
-    let Some(doublings) = spent.checked_sub(2) else { return Duration::ZERO };
+    let Some(doublings) = spent.checked_sub(2) else {
+        return Duration::ZERO;
+    };
     let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
-    let full = options.restart_delay.saturating_mul(factor).min(options.restart_delay_max);
+    let full = options
+        .restart_delay
+        .saturating_mul(factor)
+        .min(options.restart_delay_max);
     let tenth = full / 10;
-    full - Duration::from_nanos(scale(tenth, random))
+    full.saturating_sub(Duration::from_nanos(scale(tenth, random)))
 }
 
 /// `span` times `random` as a fraction of one, in nanoseconds.
@@ -70,12 +75,17 @@ mod tests {
 
     fn delays(options: &Options, deaths: usize) -> Vec<Verdict> {
         let mut budget = Budget::default();
-        (0..deaths).map(|_| budget.on_death(false, options, 0)).collect()
+        (0..deaths)
+            .map(|_| budget.on_death(false, options, 0))
+            .collect()
     }
 
     #[test]
     fn the_delay_is_none_then_doubles_up_to_the_maximum() {
-        let options = Options { restart_delay_max: Duration::from_millis(500), ..Options::DEFAULT };
+        let options = Options {
+            restart_delay_max: Duration::from_millis(500),
+            ..Options::DEFAULT
+        };
         let millis = [0, 100, 200, 400, 500, 500];
         let expected = millis.map(|ms| Verdict::RestartAfter(Duration::from_millis(ms)));
         assert_eq!(delays(&options, 6), expected);
@@ -83,21 +93,33 @@ mod tests {
 
     #[test]
     fn the_pair_gives_up_after_max_restarts_in_a_row() {
-        let options = Options { max_restarts: 2, ..Options::DEFAULT };
+        let options = Options {
+            max_restarts: 2,
+            ..Options::DEFAULT
+        };
         assert_eq!(delays(&options, 3)[2], Verdict::GiveUp);
-        let none = Options { max_restarts: 0, ..Options::DEFAULT };
+        let none = Options {
+            max_restarts: 0,
+            ..Options::DEFAULT
+        };
         assert_eq!(delays(&none, 1), [Verdict::GiveUp]);
         assert_eq!(Budget::default().on_death(true, &none, 0), Verdict::GiveUp);
     }
 
     #[test]
     fn progress_refills_the_budget_and_takes_the_delay_away() {
-        let options = Options { max_restarts: 2, ..Options::DEFAULT };
+        let options = Options {
+            max_restarts: 2,
+            ..Options::DEFAULT
+        };
         let mut budget = Budget::default();
         for _ in 0..10 {
             budget.on_death(false, &options, 0);
             budget.on_death(false, &options, 0);
-            assert_eq!(budget.on_death(true, &options, 0), Verdict::RestartAfter(Duration::ZERO));
+            assert_eq!(
+                budget.on_death(true, &options, 0),
+                Verdict::RestartAfter(Duration::ZERO)
+            );
             assert_eq!(budget.spent(), 0);
         }
     }
@@ -105,10 +127,14 @@ mod tests {
     #[test]
     fn the_spread_takes_off_at_most_a_tenth() {
         let mut budget = Budget::with_spent(1);
-        let Verdict::RestartAfter(delay) = budget.on_death(false, &Options::DEFAULT, u32::MAX) else {
+        let Verdict::RestartAfter(delay) = budget.on_death(false, &Options::DEFAULT, u32::MAX)
+        else {
             panic!("it restarts")
         };
-        assert!(delay < Duration::from_millis(91) && delay >= Duration::from_millis(90), "{delay:?}");
+        assert!(
+            delay < Duration::from_millis(91) && delay >= Duration::from_millis(90),
+            "{delay:?}"
+        );
     }
 
     #[test]
@@ -121,7 +147,10 @@ mod tests {
         };
         let mut budget = Budget::with_spent(u32::MAX - 1);
         for random in [0, u32::MAX] {
-            assert!(matches!(budget.on_death(false, &options, random), Verdict::RestartAfter(_)));
+            assert!(matches!(
+                budget.on_death(false, &options, random),
+                Verdict::RestartAfter(_)
+            ));
         }
     }
 }

@@ -29,10 +29,15 @@ static CHECKPOINTS: Mutex<Vec<Box<dyn Any + Send>>> = Mutex::new(Vec::new());
 #[must_use]
 pub fn checkpoint<T: HardState>() -> Option<Checkpoint<T>> {
     let checkpoints = CHECKPOINTS.lock().unwrap_or_else(PoisonError::into_inner);
-    checkpoints.iter().find_map(|checkpoint| checkpoint.downcast_ref::<Checkpoint<T>>().cloned())
+    checkpoints
+        .iter()
+        .find_map(|checkpoint| checkpoint.downcast_ref::<Checkpoint<T>>().cloned())
 }
 
 /// Makes `checkpoint` findable.
 pub(crate) fn add<T: HardState>(checkpoint: Checkpoint<T>) {
-    CHECKPOINTS.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(checkpoint));
+    CHECKPOINTS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(Box::new(checkpoint));
 }

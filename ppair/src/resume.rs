@@ -35,8 +35,20 @@ pub(crate) struct Baton {
 impl Baton {
     /// Numbers with commas between them.
     fn to_text(self) -> String {
-        let Self { watchdog, segment, worker, since, incarnation, generation, restarts, mask, ignored } = self;
-        format!("{watchdog},{segment},{worker},{since},{incarnation},{generation},{restarts},{mask},{ignored}")
+        let Self {
+            watchdog,
+            segment,
+            worker,
+            since,
+            incarnation,
+            generation,
+            restarts,
+            mask,
+            ignored,
+        } = self;
+        format!(
+            "{watchdog},{segment},{worker},{since},{incarnation},{generation},{restarts},{mask},{ignored}"
+        )
     }
 
     fn from_text(text: &str) -> Option<Self> {
@@ -57,7 +69,10 @@ impl Baton {
 
     /// The worker that runs.
     pub(crate) fn running(&self) -> Option<Running> {
-        (self.worker > 0).then_some(Running { pid: self.worker, since: Duration::from_nanos(self.since) })
+        (self.worker > 0).then_some(Running {
+            pid: self.worker,
+            since: Duration::from_nanos(self.since),
+        })
     }
 }
 
@@ -71,18 +86,11 @@ pub(crate) struct Resumed {
 impl Resumed {
     /// Takes what was handed over out of the environment. A variable that is not for this process, or does not lead to a
     /// segment, is dropped: somebody else's environment was inherited.
-    ///
-    /// # Safety
-    ///
-    /// The process has one thread.
-    pub(crate) unsafe fn take() -> Option<Self> {
-        let text = std::env::var(VARIABLE).ok()?;
-        // SAFETY: the caller promises that there is one thread.
-        unsafe { process::remove_variable(VARIABLE) };
+    pub(crate) fn take() -> Option<Self> {
+        let text = process::take_variable(VARIABLE)?;
+        // The process id says that this very process has set the variable, before its `exec`.
         let baton = Baton::from_text(&text).filter(|baton| baton.watchdog == process::pid())?;
-        // SAFETY: the process id says that this very process set the variable before `exec`, and the descriptor is the
-        // segment's, which nothing in the fresh image owns yet; `adopt` checks that it is a sealed memory file.
-        let file = unsafe { memory::adopt(baton.segment) }.ok()?;
+        let file = memory::adopt_inherited(baton.segment).ok()?;
         Some(Self { baton, file })
     }
 }
@@ -100,19 +108,25 @@ impl Relay {
     pub(crate) fn new(mut baton: Baton, segment: &'static OwnedFd, world: World) -> Self {
         baton.segment = segment.as_raw_fd();
         (baton.mask, baton.ignored) = world.to_bits();
-        Self { segment, world, image: Image::of_this_program(VARIABLE, &baton.to_text()) }
+        Self {
+            segment,
+            world,
+            image: Image::of_this_program(VARIABLE, &baton.to_text()),
+        }
     }
 
     /// Starts the program afresh. Returns only if that failed.
     pub(crate) fn exec(&self) -> Errno {
-        let prepared = self.world.reset_dispositions().and_then(|()| memory::set_inherited(self.segment, true));
+        let prepared = self
+            .world
+            .reset_dispositions()
+            .and_then(|()| memory::set_inherited(self.segment, true));
         match prepared {
             Ok(()) => self.image.exec(),
             Err(errno) => errno,
         }
     }
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -137,7 +151,14 @@ mod tests {
 
     #[test]
     fn anything_else_is_no_baton() {
-        for text in ["", "1", "1,2,3,4,5,6,7,8", "1,2,3,4,5,6,7,8,9,10", "1,2,3,4,5,6,7,8,x", "-,2,3,4,5,6,7,8,9"] {
+        for text in [
+            "",
+            "1",
+            "1,2,3,4,5,6,7,8",
+            "1,2,3,4,5,6,7,8,9,10",
+            "1,2,3,4,5,6,7,8,x",
+            "-,2,3,4,5,6,7,8,9",
+        ] {
             assert_eq!(Baton::from_text(text), None, "{text:?}");
         }
     }

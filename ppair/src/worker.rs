@@ -24,7 +24,7 @@ use crate::state::segment::Segment;
 ///     }
 /// }
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Worker {
     inner: &'static Inner,
 }
@@ -52,7 +52,11 @@ struct Inner {
 
 impl Worker {
     /// The worker of this process. What it recovered stays in memory as long as the process.
-    pub(crate) fn new(begin: Beginning, segment: &'static Segment, recovered: Vec<Recovered>) -> Self {
+    pub(crate) fn new(
+        begin: &Beginning,
+        segment: &'static Segment,
+        recovered: Vec<Recovered>,
+    ) -> Self {
         let inner = Inner {
             incarnation: AtomicU32::new(begin.incarnation),
             degraded: AtomicBool::new(begin.degraded),
@@ -61,7 +65,9 @@ impl Worker {
             origins: recovered.iter().map(|recovered| recovered.origin).collect(),
             recovered: Mutex::new(recovered.into_iter().map(Some).collect()),
         };
-        Self { inner: Box::leak(Box::new(inner)) }
+        Self {
+            inner: Box::leak(Box::new(inner)),
+        }
     }
 
     /// The segment.
@@ -71,7 +77,11 @@ impl Worker {
 
     /// What was recovered for the checkpoint with this number. Only the first call gets it.
     pub(crate) fn take_recovered(&self, number: usize) -> Option<Recovered> {
-        let mut recovered = self.inner.recovered.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut recovered = self
+            .inner
+            .recovered
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         recovered.get_mut(number)?.take()
     }
 

@@ -74,7 +74,10 @@ impl<'a> BlackBox<'a> {
         let (texts, files, threads) = self.texts();
         write_text(texts, text);
         // The end of a long path says more than its beginning.
-        write_text(files, &file[file.ceil_boundary(file.len().saturating_sub(FILE))..]);
+        write_text(
+            files,
+            &file[file.ceil_boundary(file.len().saturating_sub(FILE))..],
+        );
         write_text(threads, thread);
         self.0[0].store(1, Ordering::Release);
     }
@@ -114,12 +117,16 @@ fn write_text(words: &[AtomicU64], text: &str) {
 }
 
 fn read_text<const N: usize>(words: &[AtomicU64]) -> Text<N> {
-    let mut text = Text { bytes: [0; N], length: 0 };
+    let mut text = Text {
+        bytes: [0; N],
+        length: 0,
+    };
     for (chunk, cell) in text.bytes.chunks_mut(WORD).zip(&words[1..]) {
         let bytes = cell.load(Ordering::Relaxed).to_ne_bytes();
         chunk.copy_from_slice(&bytes[..chunk.len()]);
     }
-    text.length = usize::try_from(words[0].load(Ordering::Relaxed)).map_or(N, |length| length.min(N));
+    text.length =
+        usize::try_from(words[0].load(Ordering::Relaxed)).map_or(N, |length| length.min(N));
     text
 }
 
@@ -132,11 +139,16 @@ trait Boundary {
 impl Boundary for str {
     fn floor_boundary(&self, at: usize) -> usize {
         let at = at.min(self.len());
-        (0..=at).rev().find(|&at| self.is_char_boundary(at)).unwrap_or(0)
+        (0..=at)
+            .rev()
+            .find(|&at| self.is_char_boundary(at))
+            .unwrap_or(0)
     }
 
     fn ceil_boundary(&self, at: usize) -> usize {
-        (at..=self.len()).find(|&at| self.is_char_boundary(at)).unwrap_or(self.len())
+        (at..=self.len())
+            .find(|&at| self.is_char_boundary(at))
+            .unwrap_or(self.len())
     }
 }
 

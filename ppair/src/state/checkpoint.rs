@@ -41,7 +41,7 @@ use super::segment::Segment;
 ///     }
 /// }
 /// ```
-pub struct Checkpoint<T: HardState> {
+pub struct Checkpoint<T> {
     shared: Arc<Shared<T>>,
 }
 
@@ -68,7 +68,9 @@ unsafe impl<T: HardState> Sync for Shared<T> {}
 
 impl<T: HardState> Clone for Checkpoint<T> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
     }
 }
 
@@ -83,9 +85,17 @@ impl<T: HardState + core::fmt::Debug> core::fmt::Debug for Checkpoint<T> {
 
 impl<T: HardState> Checkpoint<T> {
     /// The handle of the worker for region `number` of the segment.
-    pub(crate) fn new(segment: &'static Segment, number: usize, recovered: &Recovered, initial: fn() -> T) -> Self {
+    pub(crate) fn new(
+        segment: &'static Segment,
+        number: usize,
+        recovered: &Recovered,
+        initial: fn() -> T,
+    ) -> Self {
         let region = segment.region(number);
-        let start = recovered.bytes.as_deref().map_or_else(initial, from_valid_bytes::<T>);
+        let start = recovered
+            .bytes
+            .as_deref()
+            .map_or_else(initial, from_valid_bytes::<T>);
         let staged = vec![0; words_for(region.bytes()) * size_of::<u64>()].into_boxed_slice();
         let shared = Shared {
             segment,
@@ -95,7 +105,9 @@ impl<T: HardState> Checkpoint<T> {
             staged: Mutex::new(staged),
             committing: AtomicUsize::new(0),
         };
-        Self { shared: Arc::new(shared) }
+        Self {
+            shared: Arc::new(shared),
+        }
     }
 
     /// The last committed value. It never waits for a commit of another thread.
@@ -106,7 +118,12 @@ impl<T: HardState> Checkpoint<T> {
     /// followed by one that starts from the newest checkpoint that is whole.
     #[must_use]
     pub fn load(&self) -> T {
-        let Shared { region, start, origin, .. } = &*self.shared;
+        let Shared {
+            region,
+            start,
+            origin,
+            ..
+        } = &*self.shared;
         loop {
             let mut value = MaybeUninit::<T>::uninit();
             if region.published().generation == origin.committed() {
@@ -117,7 +134,8 @@ impl<T: HardState> Checkpoint<T> {
                 continue;
             }
             // SAFETY: `read` has written every byte of `value`, and a byte is always a valid `u8`.
-            let bytes = unsafe { core::slice::from_raw_parts(value.as_ptr().cast::<u8>(), size_of::<T>()) };
+            let bytes =
+                unsafe { core::slice::from_raw_parts(value.as_ptr().cast::<u8>(), size_of::<T>()) };
             if let Err(invalid) = layout::<T>().validate(bytes) {
                 panic!("the hard state in the segment was overwritten by a wild write: {invalid}");
             }
@@ -134,7 +152,8 @@ impl<T: HardState> Checkpoint<T> {
     /// If this worker was superseded; see [`try_store`](Self::try_store). If it is called inside an
     /// [`update`](Self::update) of the same checkpoint.
     pub fn store(&self, value: T) {
-        self.try_store(value).unwrap_or_else(|fenced| panic!("{fenced}"));
+        self.try_store(value)
+            .unwrap_or_else(|fenced| panic!("{fenced}"));
     }
 
     /// Commits `value` and returns its generation.
@@ -161,7 +180,8 @@ impl<T: HardState> Checkpoint<T> {
     ///
     /// As [`store`](Self::store) and [`load`](Self::load), and if `change` does.
     pub fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
-        self.try_update(change).unwrap_or_else(|fenced| panic!("{fenced}"))
+        self.try_update(change)
+            .unwrap_or_else(|fenced| panic!("{fenced}"))
     }
 
     /// As [`update`](Self::update).
@@ -203,9 +223,16 @@ impl<T: HardState> Checkpoint<T> {
         );
         // A panic of another thread's `change` poisons the lock, but it has changed nothing: the buffer is written whole
         // before each commit.
-        let staged = self.shared.staged.lock().unwrap_or_else(PoisonError::into_inner);
+        let staged = self
+            .shared
+            .staged
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         self.shared.committing.store(me, Ordering::Relaxed);
-        Turn { shared: &self.shared, staged }
+        Turn {
+            shared: &self.shared,
+            staged,
+        }
     }
 }
 
@@ -218,7 +245,9 @@ struct Turn<'a, T> {
 impl<T: HardState> Turn<'_, T> {
     fn commit(&mut self, value: &T) -> Result<u64, Fenced> {
         stage(value, &mut self.staged);
-        self.shared.region.commit(self.shared.segment.tag(), &self.staged)
+        self.shared
+            .region
+            .commit(self.shared.segment.tag(), &self.staged)
     }
 }
 
@@ -248,7 +277,10 @@ fn as_bytes_mut<T>(value: &mut MaybeUninit<T>) -> &mut [MaybeUninit<u8>] {
 
 /// Copies `value` into `staged` and zeroes its gaps there. Padding is never read from the `T`.
 fn stage<T: HardState>(value: &T, staged: &mut [u8]) {
-    assert!(staged.len() >= size_of::<T>(), "the staging buffer holds a whole value");
+    assert!(
+        staged.len() >= size_of::<T>(),
+        "the staging buffer holds a whole value"
+    );
     let from = core::ptr::from_ref(value).cast::<MaybeUninit<u8>>();
     let to = staged.as_mut_ptr().cast::<MaybeUninit<u8>>();
     // SAFETY: both ranges are `size_of::<T>()` bytes long (asserted above), valid, and distinct objects. The copy may leave
@@ -266,7 +298,11 @@ fn stage<T: HardState>(value: &T, staged: &mut [u8]) {
 
 /// The value whose validated bytes these are.
 fn from_valid_bytes<T: HardState>(bytes: &[u8]) -> T {
-    assert_eq!(bytes.len(), size_of::<T>(), "a checkpoint has the size of its type");
+    assert_eq!(
+        bytes.len(),
+        size_of::<T>(),
+        "a checkpoint has the size of its type"
+    );
     // SAFETY: as many bytes as a `T` has; recovery has validated them against `T::LAYOUT`; their alignment is of no
     // importance to an unaligned read.
     unsafe { bytes.as_ptr().cast::<T>().read_unaligned() }

@@ -17,7 +17,10 @@ struct Padded {
 
 fn segment<T: HardState>() -> &'static Segment {
     let layout = layout::<T>();
-    let spec = RegionSpec { layout, fingerprint: layout.fingerprint() };
+    let spec = RegionSpec {
+        layout,
+        fingerprint: layout.fingerprint(),
+    };
     let segment = Segment::create(vec![spec]).expect("shared memory");
     Box::leak(Box::new(segment))
 }
@@ -36,13 +39,20 @@ fn a_value_is_loaded_as_it_was_stored_by_this_worker_and_by_the_next() {
     let first = enter::<Padded>(segment, 1);
     assert_eq!((first.load(), first.generation()), (Padded::default(), 0));
     assert_eq!(first.origin().source(), Source::Initial);
-    let value = Padded { small: 1, big: u64::MAX, flag: true };
+    let value = Padded {
+        small: 1,
+        big: u64::MAX,
+        flag: true,
+    };
     first.store(value);
     assert_eq!((first.load(), first.generation()), (value, 1));
     let second = enter::<Padded>(segment, 2);
     assert_eq!((second.load(), second.generation()), (value, 1));
     assert_eq!(second.origin().source(), Source::Current);
-    assert_eq!(second.update(|value| core::mem::replace(&mut value.big, 7)), u64::MAX);
+    assert_eq!(
+        second.update(|value| core::mem::replace(&mut value.big, 7)),
+        u64::MAX
+    );
     assert_eq!(second.load(), Padded { big: 7, ..value });
 }
 
@@ -52,23 +62,27 @@ fn padding_is_zero_in_the_slot() {
     let checkpoint = enter::<Padded>(segment, 1);
     // A value whose padding is known to be dirty.
     let mut dirty = MaybeUninit::<Padded>::uninit();
-    as_bytes_mut(&mut dirty).fill(MaybeUninit::new(0xff));
-    let clean = Padded { small: 1, big: 2, flag: true };
-    // SAFETY: the fields are written one by one, so that the bytes between them stay as they are.
-    unsafe { (&raw mut (*dirty.as_mut_ptr()).small).write(clean.small) };
-    // SAFETY: as above.
-    unsafe { (&raw mut (*dirty.as_mut_ptr()).big).write(clean.big) };
-    // SAFETY: as above.
-    unsafe { (&raw mut (*dirty.as_mut_ptr()).flag).write(clean.flag) };
+    let bytes = as_bytes_mut(&mut dirty);
+    bytes.fill(MaybeUninit::new(0xff));
+    bytes[0].write(1);
+    bytes[8..16]
+        .iter_mut()
+        .zip(2_u64.to_ne_bytes())
+        .for_each(|(to, from)| _ = to.write(from));
+    bytes[16].write(1);
     let mut staged = vec![0xee; size_of::<Padded>()];
-    // SAFETY: every field is written.
+    // SAFETY: every byte is written, those of the fields with valid values.
     stage(unsafe { dirty.assume_init_ref() }, &mut staged);
     let mut expected = vec![0; size_of::<Padded>()];
     expected[0] = 1;
     expected[8..16].copy_from_slice(&2_u64.to_ne_bytes());
     expected[16] = 1;
     assert_eq!(staged, expected);
-    checkpoint.store(clean);
+    checkpoint.store(Padded {
+        small: 1,
+        big: 2,
+        flag: true,
+    });
     let mut out = vec![0; size_of::<Padded>()];
     let slot = segment.region(0).published().slot;
     assert_eq!(segment.region(0).read_checked(slot, &mut out), Some(1));
@@ -94,7 +108,9 @@ fn a_panic_inside_update_publishes_nothing_and_blocks_nobody() {
 #[test]
 fn an_update_inside_its_own_update_is_a_panic_and_not_a_deadlock() {
     let checkpoint = enter::<u64>(segment::<u64>(), 1);
-    let panicked = catch_unwind(AssertUnwindSafe(|| checkpoint.update(|_| checkpoint.store(5))));
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        checkpoint.update(|_| checkpoint.store(5));
+    }));
     let text = *panicked.unwrap_err().downcast::<&str>().expect("a text");
     assert!(text.contains("inside its own `update`"), "{text}");
     // Reading is fine, also there.
@@ -138,7 +154,9 @@ fn a_wild_write_is_a_panic_that_says_so_and_no_invalid_value() {
     let segment = segment::<bool>();
     let checkpoint = enter::<bool>(segment, 1);
     checkpoint.store(true);
-    segment.region(0).overwrite_for_test(segment.region(0).published().slot, 2);
+    segment
+        .region(0)
+        .overwrite_for_test(segment.region(0).published().slot, 2);
     let panicked = catch_unwind(AssertUnwindSafe(|| checkpoint.load()));
     let text = *panicked.unwrap_err().downcast::<String>().expect("a text");
     assert!(text.contains("overwritten by a wild write"), "{text}");

@@ -144,7 +144,11 @@ pub(crate) struct Region<'a> {
 impl<'a> Region<'a> {
     /// The region of a hard state of `bytes` bytes in `words`, or `None` if `words` has another length.
     pub(crate) fn new(words: &'a [AtomicU64], bytes: usize, fingerprint: u64) -> Option<Self> {
-        (words.len() == region_words(bytes)).then_some(Self { words, bytes, fingerprint })
+        (words.len() == region_words(bytes)).then_some(Self {
+            words,
+            bytes,
+            fingerprint,
+        })
     }
 
     /// Writes the header of a fresh, zeroed region.
@@ -174,7 +178,11 @@ impl<'a> Region<'a> {
         let word = &self.words[PUBLISHED];
         let mut found = word.load(Ordering::Acquire);
         loop {
-            let fenced = Published { tag, ..Published::unpack(found) }.pack();
+            let fenced = Published {
+                tag,
+                ..Published::unpack(found)
+            }
+            .pack();
             match word.compare_exchange_weak(found, fenced, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return,
                 Err(newer) => found = newer,
@@ -192,7 +200,11 @@ impl<'a> Region<'a> {
         if now.tag != tag {
             return Err(Fenced);
         }
-        let next = Published { generation: now.next_generation(), slot: now.free_slot(), tag };
+        let next = Published {
+            generation: now.next_generation(),
+            slot: now.free_slot(),
+            tag,
+        };
         let slot = self.slot(next.slot);
         // A slot that is being written says so: recovery never takes it for a whole one.
         slot[SLOT_GENERATION].store(0, Ordering::Relaxed);
@@ -251,7 +263,10 @@ impl<'a> Region<'a> {
     fn copy_slot(&self, slot: usize, out: &mut [core::mem::MaybeUninit<u8>]) {
         debug_assert_eq!(out.len(), self.bytes);
         for (chunk, cell) in out.chunks_mut(WORD).zip(&self.slot(slot)[SLOT_BYTES..]) {
-            for (to, from) in chunk.iter_mut().zip(cell.load(Ordering::Relaxed).to_ne_bytes()) {
+            for (to, from) in chunk
+                .iter_mut()
+                .zip(cell.load(Ordering::Relaxed).to_ne_bytes())
+            {
                 to.write(from);
             }
         }

@@ -6,7 +6,9 @@ const SIZE_BYTES: usize = 20;
 const FINGERPRINT_OF_TEST: u64 = 0x1234;
 
 fn memory() -> Vec<AtomicU64> {
-    (0..region_words(SIZE_BYTES)).map(|_| AtomicU64::new(0)).collect()
+    (0..region_words(SIZE_BYTES))
+        .map(|_| AtomicU64::new(0))
+        .collect()
 }
 
 fn region(words: &[AtomicU64]) -> Region<'_> {
@@ -25,7 +27,10 @@ fn read(region: &Region<'_>) -> (u64, [u8; SIZE_BYTES]) {
     let mut out = [core::mem::MaybeUninit::new(0); SIZE_BYTES];
     let published = region.read(&mut out).unwrap();
     // SAFETY: `read` has written every element, and they were initialised before.
-    (published.generation, out.map(|byte| unsafe { byte.assume_init() }))
+    (
+        published.generation,
+        out.map(|byte| unsafe { byte.assume_init() }),
+    )
 }
 
 #[test]
@@ -37,9 +42,21 @@ fn heads_lie_where_the_format_says() {
 #[test]
 fn a_word_comes_back_as_it_was_packed() {
     for published in [
-        Published { generation: 0, slot: 0, tag: 0 },
-        Published { generation: (1 << GENERATION_BITS) - 1, slot: 3, tag: 255 },
-        Published { generation: 7, slot: 2, tag: 1 },
+        Published {
+            generation: 0,
+            slot: 0,
+            tag: 0,
+        },
+        Published {
+            generation: (1 << GENERATION_BITS) - 1,
+            slot: 3,
+            tag: 255,
+        },
+        Published {
+            generation: 7,
+            slot: 2,
+            tag: 1,
+        },
     ] {
         assert_eq!(Published::unpack(published.pack()), published);
     }
@@ -47,7 +64,11 @@ fn a_word_comes_back_as_it_was_packed() {
 
 #[test]
 fn the_last_generation_is_followed_by_one() {
-    let last = Published { generation: (1 << GENERATION_BITS) - 1, slot: 0, tag: 0 };
+    let last = Published {
+        generation: (1 << GENERATION_BITS) - 1,
+        slot: 0,
+        tag: 0,
+    };
     assert_eq!(last.next_generation(), 1);
 }
 
@@ -57,8 +78,14 @@ fn commits_count_up_and_are_read_back() {
     let region = region(&words);
     region.fence(1);
     for generation in 1..10_u8 {
-        assert_eq!(region.commit(1, &staged(generation)), Ok(u64::from(generation)));
-        assert_eq!(read(&region), (u64::from(generation), [generation; SIZE_BYTES]));
+        assert_eq!(
+            region.commit(1, &staged(generation)),
+            Ok(u64::from(generation))
+        );
+        assert_eq!(
+            read(&region),
+            (u64::from(generation), [generation; SIZE_BYTES])
+        );
     }
 }
 
@@ -66,7 +93,11 @@ fn commits_count_up_and_are_read_back() {
 fn the_published_slot_is_never_written() {
     for tag in 0..=255 {
         for slot in 0..SLOTS {
-            let published = Published { generation: 1, slot, tag };
+            let published = Published {
+                generation: 1,
+                slot,
+                tag,
+            };
             assert_ne!(published.free_slot(), slot);
         }
     }
@@ -76,7 +107,14 @@ fn the_published_slot_is_never_written() {
 fn neighbours_never_write_the_same_slot() {
     for slot in 0..SLOTS {
         for first in 0..SLOTS {
-            let free = |tag, slot| Published { generation: 1, slot, tag }.free_slot();
+            let free = |tag, slot| {
+                Published {
+                    generation: 1,
+                    slot,
+                    tag,
+                }
+                .free_slot()
+            };
             assert_ne!(free(4, slot), free(5, first));
             assert_ne!(free(255, slot), free(tag(256), first));
         }
@@ -123,7 +161,10 @@ fn bytes_of_another_type_never_match() {
     region(&words).commit(0, &staged(1)).unwrap();
     let other = Region::new(&words, SIZE_BYTES, FINGERPRINT_OF_TEST + 1).unwrap();
     assert!(!other.is_formatted());
-    assert_eq!(other.read_checked(other.published().slot, &mut [0; SIZE_BYTES]), None);
+    assert_eq!(
+        other.read_checked(other.published().slot, &mut [0; SIZE_BYTES]),
+        None
+    );
 }
 
 #[test]
@@ -138,7 +179,9 @@ fn readers_in_other_threads_never_see_a_mixture() {
             let mut last = 0;
             while last < rounds {
                 let mut out = [core::mem::MaybeUninit::new(0); SIZE_BYTES];
-                let Some(published) = region.read(&mut out) else { continue };
+                let Some(published) = region.read(&mut out) else {
+                    continue;
+                };
                 // SAFETY: initialised above, and written by `read`.
                 let bytes = out.map(|byte| unsafe { byte.assume_init() });
                 assert_eq!(bytes, [(published.generation % 251) as u8; SIZE_BYTES]);

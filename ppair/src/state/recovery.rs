@@ -64,15 +64,27 @@ pub(crate) struct Recovered {
 pub(crate) fn recover(region: &Region<'_>, name: &'static str, layout: &Layout) -> Recovered {
     let published = region.published();
     let committed = published.generation;
-    let origin = Origin { name, source: Source::Initial, generation: 0, committed };
+    let origin = Origin {
+        name,
+        source: Source::Initial,
+        generation: 0,
+        committed,
+    };
     let mut bytes = vec![0; region.bytes()].into_boxed_slice();
     let whole = |slot, bytes: &mut [u8]| {
         let generation = region.read_checked(slot, bytes)?;
         layout.validate(bytes).is_ok().then_some(generation)
     };
     if committed != 0 && whole(published.slot, &mut bytes) == Some(committed) {
-        let origin = Origin { source: Source::Current, generation: committed, ..origin };
-        return Recovered { origin, bytes: Some(bytes) };
+        let origin = Origin {
+            source: Source::Current,
+            generation: committed,
+            ..origin
+        };
+        return Recovered {
+            origin,
+            bytes: Some(bytes),
+        };
     }
     // Ordered by: is it the one just before the published one, then its generation. A generation of 1 while nothing is
     // published is the very first commit, whose worker died before it became true.
@@ -82,11 +94,21 @@ pub(crate) fn recover(region: &Region<'_>, name: &'static str, layout: &Layout) 
         .max_by_key(|&(generation, _)| (generation + 1 == committed, generation));
     if let Some((generation, slot)) = best {
         if whole(slot, &mut bytes) == Some(generation) {
-            let origin = Origin { source: Source::Previous, generation, ..origin };
-            return Recovered { origin, bytes: Some(bytes) };
+            let origin = Origin {
+                source: Source::Previous,
+                generation,
+                ..origin
+            };
+            return Recovered {
+                origin,
+                bytes: Some(bytes),
+            };
         }
     }
-    Recovered { origin, bytes: None }
+    Recovered {
+        origin,
+        bytes: None,
+    }
 }
 
 #[cfg(test)]

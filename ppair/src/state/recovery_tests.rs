@@ -38,7 +38,10 @@ impl Memory {
     }
 
     fn image(&self) -> Vec<u64> {
-        self.0.iter().map(|word| word.load(Ordering::Relaxed)).collect()
+        self.0
+            .iter()
+            .map(|word| word.load(Ordering::Relaxed))
+            .collect()
     }
 
     /// Spoils the whole slot that holds the published checkpoint.
@@ -65,7 +68,13 @@ fn a_fresh_region_gives_the_initial_state() {
 #[test]
 fn the_last_commit_is_recovered_whatever_incarnation_made_it() {
     let memory = Memory::new();
-    for (tag, value) in [(1, [1, 0, 0]), (1, [1, 1, 0]), (2, [1, 1, 1]), (3, [0, 1, 1]), (3, [0, 0, 1])] {
+    for (tag, value) in [
+        (1, [1, 0, 0]),
+        (1, [1, 1, 0]),
+        (2, [1, 1, 1]),
+        (3, [0, 1, 1]),
+        (3, [0, 0, 1]),
+    ] {
         memory.commit(tag, value);
         let (source, _, bytes) = memory.recover();
         assert_eq!((source, bytes), (Source::Current, Some(value.to_vec())));
@@ -145,7 +154,10 @@ fn any_flipped_bit_of_the_region_gives_a_committed_value_or_the_initial_state() 
         for bit in 0..64 {
             word.fetch_xor(1 << bit, Ordering::Relaxed);
             if let (_, _, Some(bytes)) = memory.recover() {
-                assert!(committed.contains(&bytes), "word {at}, bit {bit}: {bytes:?}");
+                assert!(
+                    committed.contains(&bytes),
+                    "word {at}, bit {bit}: {bytes:?}"
+                );
             }
             word.fetch_xor(1 << bit, Ordering::Relaxed);
         }

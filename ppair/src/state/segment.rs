@@ -11,8 +11,8 @@ use static_assertions::const_assert_eq;
 use super::black_box::{self, BlackBox};
 use super::commit::{Region, region_words, tag};
 use super::layout::Layout;
-use crate::sys::memory::{self, Mapping};
 use crate::sys::Errno;
+use crate::sys::memory::{self, Mapping};
 
 const WORD: usize = size_of::<u64>();
 
@@ -86,7 +86,9 @@ impl Segment {
             (HEADER_SIZE, words.len() as u64),
             (HEADER_REGIONS, segment.specs.len() as u64),
         ];
-        let same_head = head.iter().all(|&(at, expected)| words[at].load(Ordering::Relaxed) == expected);
+        let same_head = head
+            .iter()
+            .all(|&(at, expected)| words[at].load(Ordering::Relaxed) == expected);
         if same_head && segment.regions().all(|region| region.is_formatted()) {
             Ok(segment)
         } else {
@@ -96,7 +98,12 @@ impl Segment {
 
     fn map(file: OwnedFd, size: NonZeroUsize, specs: Vec<RegionSpec>) -> Result<Self, Errno> {
         let mapping = Mapping::of(file.as_fd(), size)?;
-        Ok(Self { mapping, file, specs, incarnation: AtomicU32::new(0) })
+        Ok(Self {
+            mapping,
+            file,
+            specs,
+            incarnation: AtomicU32::new(0),
+        })
     }
 
     /// The memory file, to be handed to the next image of this process.
@@ -113,10 +120,14 @@ impl Segment {
     /// The region of the checkpoint with this number, in the order of the specs.
     pub(crate) fn region(&self, number: usize) -> Region<'_> {
         let start = FIRST_REGION
-            + self.specs[..number].iter().map(|spec| region_words(spec.layout.size())).sum::<usize>();
+            + self.specs[..number]
+                .iter()
+                .map(|spec| region_words(spec.layout.size()))
+                .sum::<usize>();
         let spec = self.specs[number];
         let words = &self.words()[start..start + region_words(spec.layout.size())];
-        Region::new(words, spec.layout.size(), spec.fingerprint).expect("the slice has the region's length")
+        Region::new(words, spec.layout.size(), spec.fingerprint)
+            .expect("the slice has the region's length")
     }
 
     /// All regions, in the order of the specs.
@@ -131,12 +142,15 @@ impl Segment {
 
     /// Commits of all checkpoints together: it changes whenever one of them was committed.
     pub(crate) fn generation(&self) -> u64 {
-        self.regions().fold(0, |sum, region| sum.wrapping_add(region.published().generation))
+        self.regions().fold(0, |sum, region| {
+            sum.wrapping_add(region.published().generation)
+        })
     }
 
     /// From now on only `incarnation` can publish.
     pub(crate) fn fence(&self, incarnation: u32) {
-        self.regions().for_each(|region| region.fence(tag(incarnation)));
+        self.regions()
+            .for_each(|region| region.fence(tag(incarnation)));
     }
 
     /// This process commits as `incarnation` from now on.
@@ -165,5 +179,8 @@ fn size(specs: &[RegionSpec]) -> Result<NonZeroUsize, Errno> {
         let bytes = Some(spec.layout.size()).filter(|&bytes| bytes <= usize::MAX / 64)?;
         sum.checked_add(region_words(bytes))
     });
-    words.and_then(|words| words.checked_mul(WORD)).and_then(NonZeroUsize::new).ok_or(Errno::EFBIG)
+    words
+        .and_then(|words| words.checked_mul(WORD))
+        .and_then(NonZeroUsize::new)
+        .ok_or(Errno::EFBIG)
 }

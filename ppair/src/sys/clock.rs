@@ -6,7 +6,10 @@ use nix::libc;
 
 /// Time since boot by `CLOCK_MONOTONIC`, the clock that `sigtimedwait` measures its time-outs by.
 pub(crate) fn now() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: `time` is a valid, writable `timespec` for the length of the call.
     let result = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
     if result != 0 {
@@ -14,5 +17,8 @@ pub(crate) fn now() -> Duration {
         // measured span zero: workers are restarted with delays as if they had made no progress, and nothing is lost.
         return Duration::ZERO;
     }
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+    Duration::new(
+        time.tv_sec.unsigned_abs(),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
 }

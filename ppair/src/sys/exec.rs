@@ -17,7 +17,9 @@ pub(crate) struct Image {
 impl Image {
     /// This program with its own arguments and environment, and one more variable, `name`.
     pub(crate) fn of_this_program(name: &str, value: &str) -> Self {
-        let arguments = std::env::args_os().filter_map(|argument| to_c(argument.into_vec())).collect();
+        let arguments = std::env::args_os()
+            .filter_map(|argument| to_c(argument.into_vec()))
+            .collect();
         let own = std::env::vars_os().filter(|(key, _)| key != name);
         let added = (OsString::from(name), OsString::from(value));
         let environment = own
@@ -29,7 +31,10 @@ impl Image {
                 to_c(entry)
             })
             .collect();
-        Self { arguments, environment }
+        Self {
+            arguments,
+            environment,
+        }
     }
 
     /// `execve`. Returns only if it failed.

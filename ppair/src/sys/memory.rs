@@ -3,7 +3,8 @@
 use core::ffi::CStr;
 use core::num::NonZeroUsize;
 use core::ptr::NonNull;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FallocateFlags, FcntlArg, FdFlag, SealFlag, fallocate, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -53,7 +54,10 @@ impl Mapping {
         let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a new mapping at an address of the kernel's choice touches no memory that Rust knows of.
         let start = unsafe { mmap(None, length, protection, MapFlags::MAP_SHARED, fd, 0) }?;
-        Ok(Self { start: start.cast(), length })
+        Ok(Self {
+            start: start.cast(),
+            length,
+        })
     }
 
     /// The first byte; aligned to a page.
@@ -81,26 +85,35 @@ impl Drop for Mapping {
 
 /// Whether `fd` stays open across `exec`.
 pub(crate) fn set_inherited(fd: &OwnedFd, inherited: bool) -> Result<(), Errno> {
-    let flags = if inherited { FdFlag::empty() } else { FdFlag::FD_CLOEXEC };
+    let flags = if inherited {
+        FdFlag::empty()
+    } else {
+        FdFlag::FD_CLOEXEC
+    };
     fcntl(fd, FcntlArg::F_SETFD(flags)).map(drop)
 }
 
-/// Takes over a descriptor by its number, if it is a memory file that [`create`] made.
+/// Takes over a memory file that [`create`] made and that this process has inherited through `exec`, by its number. Only
+/// the first call can succeed.
 ///
-/// # Safety
+/// # Errors
 ///
-/// Nothing else in this process owns `fd`.
-pub(crate) unsafe fn adopt(fd: RawFd) -> Result<OwnedFd, Errno> {
-    use std::os::fd::FromRawFd;
-    if fd < 0 {
+/// `EINVAL` or `EBADF` if `fd` is not such a file, `EBUSY` after the first call.
+pub(crate) fn adopt_inherited(fd: RawFd) -> Result<OwnedFd, Errno> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if fd <= 2 {
         return Err(Errno::EBADF);
     }
-    // SAFETY: borrowed for the two checks only; a number that is not open gives `EBADF` from the first of them.
+    // SAFETY: borrowed for the check only; a number that is not open gives `EBADF` from it.
     let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
     size_of_created(borrowed)?;
-    // SAFETY: open, as just shown, and owned by nobody else, as the caller promises.
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Err(Errno::EBUSY);
+    }
+    // SAFETY: it is open and a sealed memory file, as just shown, which nothing but `create` makes in this way; `create` has
+    // not been called yet in this image, so it was inherited, and nothing owns it but, from here on, the result: `TAKEN`
+    // keeps it from being taken twice.
     let owned = unsafe { OwnedFd::from_raw_fd(fd) };
-    debug_assert_eq!(owned.as_raw_fd(), fd);
     set_inherited(&owned, false)?;
     Ok(owned)
 }

@@ -38,27 +38,39 @@ pub(crate) fn exit_now(code: u8) -> ! {
     unsafe { libc::_exit(i32::from(code)) }
 }
 
-/// The number of threads of this process, or `None` where `/proc` does not tell.
-pub(crate) fn thread_count() -> Option<usize> {
-    // The link count of this folder is two (itself and its name above) and one for each thread: one call, no allocation.
-    let stat = nix::sys::stat::stat("/proc/self/task").ok()?;
-    usize::try_from(stat.st_nlink).ok()?.checked_sub(2).filter(|&threads| threads > 0)
+/// Whether this process has one thread. Where `/proc` does not tell, it is taken to have: nothing of ppair starts one, and
+/// the documentation of `Pair::start` asks the same of its caller.
+pub(crate) fn is_alone() -> bool {
+    thread_count().is_none_or(|threads| threads == 1)
 }
 
-/// Removes `name` from the environment, so that neither the user's code nor its children see it.
-///
-/// # Safety
-///
-/// The process has one thread.
-pub(crate) unsafe fn remove_variable(name: &str) {
-    // SAFETY: the caller promises that no other thread reads the environment meanwhile.
+/// The number of threads of this process, or `None` where `/proc` does not tell.
+pub(crate) fn thread_count() -> Option<u64> {
+    // The link count of this folder is two (itself and its name above) and one for each thread: one call, no allocation.
+    let stat = nix::sys::stat::stat("/proc/self/task").ok()?;
+    #[allow(clippy::useless_conversion, reason = "it has 32 bits on aarch64")]
+    let links = u64::from(stat.st_nlink);
+    links.checked_sub(2).filter(|&threads| threads > 0)
+}
+
+/// Takes a variable out of the environment, so that neither the user's code nor its children see it. `None` if it is not
+/// there, is not text, or there is another thread that may be reading the environment.
+pub(crate) fn take_variable(name: &str) -> Option<String> {
+    let value = std::env::var(name).ok()?;
+    if !is_alone() {
+        return None;
+    }
+    // SAFETY: `is_alone` has just found one thread, this one, so nobody reads the environment meanwhile.
     unsafe { std::env::remove_var(name) };
+    Some(value)
 }
 
 /// Whether this process may hold record locks (`fcntl`, `lockf`), which a forked child does not inherit.
 pub(crate) fn holds_record_locks() -> bool {
     // Each line: "1: POSIX  ADVISORY  WRITE 4711 08:01:1234 0 EOF", see proc_locks(5).
-    let Ok(locks) = std::fs::read_to_string("/proc/locks") else { return true };
+    let Ok(locks) = std::fs::read_to_string("/proc/locks") else {
+        return true;
+    };
     let pid = pid().to_string();
     locks.lines().any(|line| {
         let mut words = line.split_ascii_whitespace().skip(1);
@@ -68,7 +80,12 @@ pub(crate) fn holds_record_locks() -> bool {
 
 /// The names of the threads of this process, for a message.
 pub(crate) fn thread_names() -> Vec<String> {
-    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else {
+        return Vec::new();
+    };
     let name = |entry: std::fs::DirEntry| std::fs::read_to_string(entry.path().join("comm")).ok();
-    threads.filter_map(|entry| name(entry.ok()?)).map(|name| name.trim_end().to_owned()).collect()
+    threads
+        .filter_map(|entry| name(entry.ok()?))
+        .map(|name| name.trim_end().to_owned())
+        .collect()
 }

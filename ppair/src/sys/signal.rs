@@ -33,66 +33,74 @@ pub(crate) struct Taken {
     pub(crate) from_kernel: bool,
 }
 
-/// A set of signals.
-#[derive(Clone, Copy)]
-pub(crate) struct Set(libc::sigset_t);
+/// A set of signals, one bit each, bit 0 for signal 1: as the kernel has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Set(pub(crate) u64);
 
 impl Set {
-    /// The set of exactly `signals`. Numbers that are no signals are left out.
-    pub(crate) fn of(signals: &[i32]) -> Self {
+    /// The set of exactly `signals`.
+    pub(crate) const fn of(signals: &[i32]) -> Self {
+        let (mut bits, mut at) = (0, 0);
+        while at < signals.len() {
+            bits |= Self::bit(signals[at]);
+            at += 1;
+        }
+        Self(bits)
+    }
+
+    /// Whether `signal` is in it.
+    pub(crate) const fn has(self, signal: i32) -> bool {
+        self.0 & Self::bit(signal) != 0
+    }
+
+    const fn bit(signal: i32) -> u64 {
+        1 << (signal - 1)
+    }
+
+    fn to_libc(self) -> libc::sigset_t {
         let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
         // SAFETY: `set` is valid and writable; `sigemptyset` initialises it whole.
         let _ = unsafe { libc::sigemptyset(set.as_mut_ptr()) };
-        for &signal in signals {
-            // SAFETY: `set` was initialised above; an invalid number is refused with `EINVAL` and changes nothing.
+        for signal in (1..=64).filter(|&signal| self.has(signal)) {
+            // SAFETY: `set` was initialised above; a number that libc keeps for itself is refused and changes nothing.
             let _ = unsafe { libc::sigaddset(set.as_mut_ptr(), signal) };
         }
         // SAFETY: initialised by `sigemptyset` above.
-        Self(unsafe { set.assume_init() })
+        unsafe { set.assume_init() }
     }
 
-    /// The signals of this set among 1 to 64, one bit each, bit 0 for signal 1.
-    pub(crate) fn to_bits(self) -> u64 {
-        (1..=64).fold(0, |bits, signal| {
-            // SAFETY: the set is initialised since its making; a number that is no signal gives -1, which is not 1.
-            let member = unsafe { libc::sigismember(&raw const self.0, signal) };
-            if member == 1 { bits | 1 << (signal - 1) } else { bits }
-        })
-    }
-
-    /// The reverse of [`to_bits`](Self::to_bits).
-    pub(crate) fn from_bits(bits: u64) -> Self {
-        let mut set = Self::of(&[]);
-        for signal in (1..=64).filter(|signal| bits & (1 << (signal - 1)) != 0) {
-            // SAFETY: the set is initialised; a number that libc keeps for itself is refused and changes nothing.
-            let _ = unsafe { libc::sigaddset(&raw mut set.0, signal) };
-        }
-        set
-    }
-}
-
-impl core::fmt::Debug for Set {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Set({:#x})", self.to_bits())
+    fn from_libc(set: &libc::sigset_t) -> Self {
+        // SAFETY: `set` is initialised; a number that is no signal gives -1, which is not 1.
+        let has = |signal: &i32| unsafe { libc::sigismember(set, *signal) } == 1;
+        Self(
+            (1..=64)
+                .filter(has)
+                .fold(0, |bits, signal| bits | Self::bit(signal)),
+        )
     }
 }
 
 /// Adds `set` to the blocked signals of this thread and returns the mask from before.
-pub(crate) fn block(set: &Set) -> Result<Set, Errno> {
+pub(crate) fn block(set: Set) -> Result<Set, Errno> {
     change_mask(libc::SIG_BLOCK, set)
 }
 
 /// Makes `set` the mask of this thread.
-pub(crate) fn set_mask(set: &Set) -> Result<Set, Errno> {
+pub(crate) fn set_mask(set: Set) -> Result<Set, Errno> {
     change_mask(libc::SIG_SETMASK, set)
 }
 
-fn change_mask(how: i32, set: &Set) -> Result<Set, Errno> {
-    let mut old = Set::of(&[]);
+fn change_mask(how: i32, set: Set) -> Result<Set, Errno> {
+    let set = set.to_libc();
+    let mut old = Set::of(&[]).to_libc();
     // SAFETY: both sets are initialised and valid for the length of the call.
-    let result = unsafe { libc::pthread_sigmask(how, &raw const set.0, &raw mut old.0) };
+    let result = unsafe { libc::pthread_sigmask(how, &raw const set, &raw mut old) };
     // pthread_sigmask(3) returns the error number instead of setting `errno`.
-    if result == 0 { Ok(old) } else { Err(Errno::from_raw(result)) }
+    if result == 0 {
+        Ok(Set::from_libc(&old))
+    } else {
+        Err(Errno::from_raw(result))
+    }
 }
 
 /// Whether `signal` is ignored by this process.
@@ -127,22 +135,31 @@ fn set_disposition(signal: i32, to: libc::sighandler_t) -> Result<(), Errno> {
 
 /// Takes one pending signal of `set`, waiting for it at most `timeout` (`None`: for ever). The signals of `set` must be
 /// blocked. `Ok(None)` after the time-out.
-pub(crate) fn wait(set: &Set, timeout: Option<Duration>) -> Result<Option<Taken>, Errno> {
+pub(crate) fn wait(set: Set, timeout: Option<Duration>) -> Result<Option<Taken>, Errno> {
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
     let timeout = timeout.map(|timeout| {
-        let mut spec = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut spec = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
         spec.tv_sec = timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX);
         spec.tv_nsec = timeout.subsec_nanos().into();
         spec
     });
-    let timeout = timeout.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
+    let timeout = timeout
+        .as_ref()
+        .map_or(core::ptr::null(), core::ptr::from_ref);
+    let set = set.to_libc();
     // SAFETY: `set` is initialised, `info` is writable, and `timeout` is null or points to a live `timespec`.
-    let signal = unsafe { libc::sigtimedwait(&raw const set.0, info.as_mut_ptr(), timeout) };
+    let signal = unsafe { libc::sigtimedwait(&raw const set, info.as_mut_ptr(), timeout) };
     match Errno::result(signal) {
         Ok(signal) => {
             // SAFETY: zeroed above and filled by the call; a struct of integers and pointers, never dereferenced here.
             let info = unsafe { info.assume_init() };
-            Ok(Some(Taken { signal, from_kernel: info.si_code == libc::SI_KERNEL }))
+            Ok(Some(Taken {
+                signal,
+                from_kernel: info.si_code == libc::SI_KERNEL,
+            }))
         }
         // A time-out; and `EINTR` is a signal outside `set`, after which the caller looks at its clock as after a time-out.
         Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),

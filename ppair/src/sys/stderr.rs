@@ -20,10 +20,9 @@ pub(crate) fn write_line(line: &[u8]) -> Result<(), Errno> {
     let stderr = std::io::stderr();
     let fd: BorrowedFd<'_> = stderr.as_fd();
     let mut ready = [PollFd::new(fd, PollFlags::POLLOUT)];
-    match poll(&mut ready, PollTimeout::from(PATIENCE_MS)) {
-        Ok(0) => return Err(Errno::EAGAIN),
-        // An error of `poll` itself says nothing about the descriptor: the write is tried.
-        Ok(_) | Err(_) => {}
+    // An error of `poll` itself says nothing about the descriptor: the write is tried.
+    if poll(&mut ready, PollTimeout::from(PATIENCE_MS)) == Ok(0) {
+        return Err(Errno::EAGAIN);
     }
     loop {
         match unistd::write(fd, line) {

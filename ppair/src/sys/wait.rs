@@ -35,7 +35,10 @@ pub(crate) fn reap(child: i32) -> Result<Option<Reaped>, Errno> {
     }
     // SAFETY: `rusage` is a struct of integers, zeroed above, so every byte is a value whether or not `wait4` wrote it.
     let usage = unsafe { usage.assume_init() };
-    Ok(Some(Reaped { status, max_rss_kib: u64::try_from(usage.ru_maxrss).unwrap_or(0) }))
+    Ok(Some(Reaped {
+        status,
+        max_rss_kib: u64::try_from(usage.ru_maxrss).unwrap_or(0),
+    }))
 }
 
 /// Whether this process has any child, running or ended.

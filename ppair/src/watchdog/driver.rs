@@ -14,7 +14,7 @@ use crate::sys::fork::{Side, fork};
 use crate::sys::signal::{SIGCHLD, SIGKILL, SIGTERM};
 use crate::sys::{Errno, clock, process, signal, stderr, wait};
 use crate::worker::Beginning;
-use crate::world::World;
+use crate::world::{WAITED, World};
 
 /// How long the watch dog rests when the system refuses to let it wait.
 const REST: Duration = Duration::from_millis(10);
@@ -32,7 +32,7 @@ pub(crate) enum Image {
     /// This process has run nothing of the user's but `setup`: fork it.
     Fresh,
     /// It has run the user's `main` while degraded: start the program afresh in it, and let that fork.
-    Used(Relay),
+    Used(Box<Relay>),
 }
 
 /// The watch dog.
@@ -129,19 +129,25 @@ impl WatchDog {
     /// get it, so it is passed on too. If it came just after, the worker has it twice at the most, and once if it is still
     /// pending there.
     fn catch_up(&mut self) {
-        while let Ok(Some(taken)) = signal::wait(self.world.waited(), Some(Duration::ZERO)) {
+        while let Ok(Some(taken)) = signal::wait(WAITED, Some(Duration::ZERO)) {
             if taken.signal != SIGCHLD {
                 let stops = self.world.stops(taken);
                 // With a worker running, a signal leads to no fork, so this process stays the watch dog.
-                let _ = self.step(Event::Signal { signal: taken.signal, stops, shared: false });
+                let _ = self.step(Event::Signal {
+                    signal: taken.signal,
+                    stops,
+                    shared: false,
+                });
             }
         }
     }
 
     /// Waits for a signal or the timer and steps the machine.
     fn wait(&mut self) -> Option<Beginning> {
-        let timeout = self.deadline.map(|deadline| deadline.saturating_sub(clock::now()));
-        match signal::wait(self.world.waited(), timeout) {
+        let timeout = self
+            .deadline
+            .map(|deadline| deadline.saturating_sub(clock::now()));
+        match signal::wait(WAITED, timeout) {
             Ok(Some(taken)) => self.on_signal(taken),
             Ok(None) => match self.deadline {
                 Some(deadline) if clock::now() >= deadline => {
@@ -151,7 +157,10 @@ impl WatchDog {
                 _ => None,
             },
             Err(errno) => {
-                say(&Say::Failed { call: "sigtimedwait", errno });
+                say(&Say::Failed {
+                    call: "sigtimedwait",
+                    errno,
+                });
                 std::thread::sleep(REST);
                 None
             }
@@ -163,9 +172,15 @@ impl WatchDog {
             return None;
         }
         let shared = World::reaches_group(taken, self.leads_session)
-            && self.worker.is_some_and(|worker| process::shares_group_with(worker.pid));
+            && self
+                .worker
+                .is_some_and(|worker| process::shares_group_with(worker.pid));
         let stops = self.world.stops(taken);
-        self.step(Event::Signal { signal: taken.signal, stops, shared })
+        self.step(Event::Signal {
+            signal: taken.signal,
+            stops,
+            shared,
+        })
     }
 
     /// Reaps the worker if it has died, and steps the machine.
@@ -176,11 +191,23 @@ impl WatchDog {
             Ok(Some(reaped)) => (Exit::from_status(reaped.status), reaped.max_rss_kib),
             Err(Errno::ECHILD) => {
                 // It is gone and took the reason with it. The service goes on all the same.
-                say(&Say::Failed { call: "wait4", errno: Errno::ECHILD });
-                (Exit::Signal { signal: SIGKILL, core: false }, 0)
+                say(&Say::Failed {
+                    call: "wait4",
+                    errno: Errno::ECHILD,
+                });
+                (
+                    Exit::Signal {
+                        signal: SIGKILL,
+                        core: false,
+                    },
+                    0,
+                )
             }
             Err(errno) => {
-                say(&Say::Failed { call: "wait4", errno });
+                say(&Say::Failed {
+                    call: "wait4",
+                    errno,
+                });
                 self.deadline = Some(clock::now() + REST);
                 return None;
             }
@@ -194,11 +221,12 @@ impl WatchDog {
             max_rss_kib,
             generation: self.segment.generation(),
         };
-        let progressed = death.generation != self.generation || death.uptime >= self.options.healthy_after;
+        let progressed =
+            death.generation != self.generation || death.uptime >= self.options.healthy_after;
         self.last_death = Some(death);
         // A stop signal that arrived by now wins over a restart. The dead worker can be sent it: it is the machine that has
         // to know.
-        while let Ok(Some(taken)) = signal::wait(self.world.waited(), Some(Duration::ZERO)) {
+        while let Ok(Some(taken)) = signal::wait(WAITED, Some(Duration::ZERO)) {
             if let Some(beginning) = self.on_signal(taken) {
                 return Some(beginning);
             }
@@ -206,7 +234,11 @@ impl WatchDog {
         self.worker = None;
         self.deadline = None;
         let random = clock::now().subsec_nanos().wrapping_mul(0x9e37_79b9);
-        self.step(Event::Died { exit, progressed, random })
+        self.step(Event::Died {
+            exit,
+            progressed,
+            random,
+        })
     }
 
     /// One step of the machine, with everything that follows from it.
@@ -231,7 +263,10 @@ impl WatchDog {
                     Action::LogStarted => self.say_started(),
                     Action::LogStopping(signal) => say(&Say::Stopping { signal }),
                     Action::LogGaveUp(restarts) => {
-                        say(&Say::GaveUp { restarts, code: crate::exit::GAVE_UP });
+                        say(&Say::GaveUp {
+                            restarts,
+                            code: crate::exit::GAVE_UP,
+                        });
                     }
                     Action::Wait(time) => self.deadline = Some(clock::now() + time),
                     Action::End(code) => {
@@ -252,15 +287,16 @@ impl WatchDog {
         self.segment.black_box().clear();
         self.segment.fence(self.incarnation);
         self.generation = self.segment.generation();
-        // SAFETY: `Pair::start` has found one thread before the first fork, and the watch dog starts none. A process that
-        // has run the user's `main` has a used image and never comes here.
-        match unsafe { fork() } {
+        match fork() {
             Ok(Side::Child) => {
                 self.become_worker();
                 Forked::Worker
             }
             Ok(Side::Parent(pid)) => {
-                self.worker = Some(Running { pid, since: clock::now() });
+                self.worker = Some(Running {
+                    pid,
+                    since: clock::now(),
+                });
                 self.just_forked = true;
                 Forked::Watchdog(Event::Forked)
             }
@@ -272,7 +308,10 @@ impl WatchDog {
     fn become_worker(&self) {
         self.segment.commit_as(self.incarnation);
         if let Err(errno) = self.world.leave() {
-            say(&Say::Failed { call: "sigprocmask", errno });
+            say(&Say::Failed {
+                call: "sigprocmask",
+                errno,
+            });
         }
         die_with(self.pid);
     }
@@ -287,16 +326,22 @@ impl WatchDog {
             generation: self.segment.generation(),
         });
         if let Err(errno) = self.world.leave() {
-            say(&Say::Failed { call: "sigprocmask", errno });
+            say(&Say::Failed {
+                call: "sigprocmask",
+                errno,
+            });
         }
     }
 
     fn start_afresh(&self, relay: &Relay) -> Forked {
         loop {
             let errno = relay.exec();
-            say(&Say::Failed { call: "execve", errno });
+            say(&Say::Failed {
+                call: "execve",
+                errno,
+            });
             // Nothing else can bring the service back, so it is tried until it works or somebody asks for a stop.
-            match signal::wait(self.world.waited(), Some(Duration::from_secs(1))) {
+            match signal::wait(WAITED, Some(Duration::from_secs(1))) {
                 Ok(Some(taken)) if self.world.stops(taken) => {
                     process::exit_now(crate::exit::status_of_signal(taken.signal));
                 }
@@ -310,13 +355,20 @@ impl WatchDog {
         if let Some(worker) = self.worker {
             // The worker is not reaped yet, so its id cannot belong to anybody else.
             if let Err(errno) = signal::kill(worker.pid, signal) {
-                say(&Say::Failed { call: "kill", errno });
+                say(&Say::Failed {
+                    call: "kill",
+                    errno,
+                });
             }
         }
     }
 
     fn beginning(&self, degraded: bool) -> Beginning {
-        Beginning { incarnation: self.incarnation, last_death: self.last_death, degraded }
+        Beginning {
+            incarnation: self.incarnation,
+            last_death: self.last_death,
+            degraded,
+        }
     }
 
     /// Restarts in a row without progress.
@@ -325,12 +377,18 @@ impl WatchDog {
     }
 
     fn say_died(&self, restarts: u32, next: Next) {
-        let Some(death) = &self.last_death else { return };
+        let Some(death) = &self.last_death else {
+            return;
+        };
         // A worker that simply came to its end did not die of anything: `stopped` says all there is to say.
         if death.exit == Exit::Code(0) && next == Next::Stop {
             return;
         }
-        say(&Say::Died { death, restarts, next });
+        say(&Say::Died {
+            death,
+            restarts,
+            next,
+        });
     }
 
     fn say_started(&self) {
@@ -342,7 +400,6 @@ impl WatchDog {
             generation: self.generation,
         });
     }
-
 }
 
 /// Writes the line of `event`. A log that nobody takes must not keep the service from going on, so an error is dropped
@@ -355,7 +412,10 @@ pub(crate) fn say(event: &Say<'_>) {
 /// would have two.
 pub(crate) fn die_with(watchdog: i32) {
     if let Err(errno) = process::die_with_parent() {
-        say(&Say::Failed { call: "prctl", errno });
+        say(&Say::Failed {
+            call: "prctl",
+            errno,
+        });
         return;
     }
     if process::parent() != watchdog {

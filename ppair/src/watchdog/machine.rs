@@ -136,7 +136,11 @@ impl Machine {
 
     /// The machine of a pair whose next worker is to be forked at `Start`, `spent` restarts into its budget.
     pub(crate) const fn forking(options: Options, spent: u32) -> Self {
-        Self { state: State::Forking, options, budget: Budget::with_spent(spent) }
+        Self {
+            state: State::Forking,
+            options,
+            budget: Budget::with_spent(spent),
+        }
     }
 
     /// The machine of a pair whose worker runs, `spent` restarts into its budget.
@@ -169,25 +173,52 @@ impl Machine {
                 self.state = State::Degraded;
                 Actions::of([Action::Serve(errno)])
             }
-            (State::Running { stopping }, Event::Died { exit, progressed, random }) => {
-                self.on_death(stopping, exit, progressed, random)
-            }
-            (State::Running { stopping }, Event::Signal { signal, stops, shared }) => {
-                self.state = State::Running { stopping: stopping || stops };
+            (
+                State::Running { stopping },
+                Event::Died {
+                    exit,
+                    progressed,
+                    random,
+                },
+            ) => self.on_death(stopping, exit, progressed, random),
+            (
+                State::Running { stopping },
+                Event::Signal {
+                    signal,
+                    stops,
+                    shared,
+                },
+            ) => {
+                self.state = State::Running {
+                    stopping: stopping || stops,
+                };
                 match (stops && !stopping, shared) {
-                    (true, false) => Actions::of([Action::Forward(signal), Action::LogStopping(signal)]),
+                    (true, false) => {
+                        Actions::of([Action::Forward(signal), Action::LogStopping(signal)])
+                    }
                     (true, true) => Actions::of([Action::LogStopping(signal)]),
                     (false, false) => Actions::of([Action::Forward(signal)]),
                     (false, true) => Actions::NONE,
                 }
             }
-            (State::Waiting, Event::Signal { signal, stops: true, .. }) => {
+            (
+                State::Waiting,
+                Event::Signal {
+                    signal,
+                    stops: true,
+                    ..
+                },
+            ) => {
                 self.state = State::Ended;
                 let status = exit::status_of_signal(signal);
                 Actions::of([Action::LogStopping(signal), Action::End(status)])
             }
             (
-                State::Forking | State::Running { .. } | State::Waiting | State::Degraded | State::Ended,
+                State::Forking
+                | State::Running { .. }
+                | State::Waiting
+                | State::Degraded
+                | State::Ended,
                 _,
             ) => Actions::NONE,
         }
@@ -196,7 +227,10 @@ impl Machine {
     fn on_death(&mut self, stopping: bool, exit: Exit, progressed: bool, random: u32) -> Actions {
         if stopping || !exit.restarts_under(self.options.restart) {
             self.state = State::Ended;
-            let log = Action::LogDied { restarts: self.restarts(), next: Next::Stop };
+            let log = Action::LogDied {
+                restarts: self.restarts(),
+                next: Next::Stop,
+            };
             return Actions::of([log, Action::End(exit.status())]);
         }
         match self.budget.on_death(progressed, &self.options, random) {
@@ -204,17 +238,32 @@ impl Machine {
                 self.state = State::Forking;
                 let next = Next::Restart(Duration::ZERO);
                 // The next worker first: it need not wait for the log.
-                Actions::of([Action::Fork, Action::LogDied { restarts: self.restarts(), next }])
+                Actions::of([
+                    Action::Fork,
+                    Action::LogDied {
+                        restarts: self.restarts(),
+                        next,
+                    },
+                ])
             }
             Verdict::RestartAfter(delay) => {
                 self.state = State::Waiting;
                 let next = Next::Restart(delay);
-                Actions::of([Action::LogDied { restarts: self.restarts(), next }, Action::Wait(delay)])
+                Actions::of([
+                    Action::LogDied {
+                        restarts: self.restarts(),
+                        next,
+                    },
+                    Action::Wait(delay),
+                ])
             }
             Verdict::GiveUp => {
                 self.state = State::Ended;
                 let restarts = self.restarts();
-                let log = Action::LogDied { restarts, next: Next::GiveUp };
+                let log = Action::LogDied {
+                    restarts,
+                    next: Next::GiveUp,
+                };
                 Actions::of([log, Action::LogGaveUp(restarts), Action::End(exit::GAVE_UP)])
             }
         }

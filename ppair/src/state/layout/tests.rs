@@ -154,6 +154,7 @@ fn gaps_are_those_that_one_counts_by_hand() {
     assert_eq!(gaps(&Empty::LAYOUT), []);
     assert_eq!(gaps(&<Generic<u8, 3>>::LAYOUT), [(3, 8)]);
     assert_eq!(gaps(&<Generic<Row, 0>>::LAYOUT), []);
+    assert_eq!(gaps(&<Generic<Row, 1>>::LAYOUT), [(3, 4)]);
     assert_eq!(gaps(&<[Row; 2]>::LAYOUT), [(3, 4), (11, 12)]);
 }
 
