@@ -29,7 +29,8 @@
 //! * **Environment.** `PPAIR*`, `JOURNAL_STREAM`, `INVOCATION_ID` and `RUST_BACKTRACE` of the tests'
 //!   own environment do not reach the fixture.
 //! * **State of a process** from `/proc`: [`children`], [`descriptors`], [`threads`], [`Memory`],
-//!   [`Activity`], [`is_alive`], [`is_stopped`]. For a condition that nobody reports there is [`eventually`].
+//!   [`Activity`], [`is_alive`], [`is_stopped`]. For a condition that nobody reports there is
+//!   [`eventually`].
 //! * **Powers.** A test that needs `strace`, root or a cgroup begins with
 //!   `if lacks("name of the test", &Power::strace()) { return; }`: it prints
 //!   `SKIPPED: <test>: needs <power>`, or fails if `PPAIR_REQUIRE_<POWER>=1` is set.
@@ -41,12 +42,13 @@ mod power;
 mod process;
 mod random;
 pub mod recovery;
+mod running;
 mod stream;
 mod terminal;
 
 pub use end::{End, stdout_lines};
 pub use event::Event;
-pub use fixture::{Fixture, Running};
+pub use fixture::Fixture;
 pub use nix::sys::signal::Signal;
 pub use nix::unistd::Pid;
 pub use power::{Power, lacks};
@@ -54,4 +56,5 @@ pub use process::{
     Activity, Memory, children, descendants, descriptors, eventually, is_alive, is_stopped, threads,
 };
 pub use random::Random;
+pub use running::Running;
 pub use terminal::{Key, Terminal};

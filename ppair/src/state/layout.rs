@@ -6,9 +6,8 @@
 //!
 //! Nothing here trusts its input: any layout together with any bytes of any length ends in an answer, never in a panic.
 
-use core::ops::Range;
-
 mod fingerprint;
+mod gaps;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -199,28 +198,6 @@ impl Layout {
         self.kind
     }
 
-    /// Whether there is padding anywhere in it. Without padding, nothing needs to be zeroed.
-    #[must_use]
-    pub const fn is_padded(&self) -> bool {
-        match self.kind {
-            Kind::Array { len, element } => len > 0 && element.is_padded(),
-            Kind::Struct { fields } => {
-                // What the fields do not fill is padding, as fields do not overlap.
-                let mut filled = 0;
-                let mut at = 0;
-                while at < fields.len() {
-                    if fields[at].layout.is_padded() {
-                        return true;
-                    }
-                    filled += fields[at].layout.size;
-                    at += 1;
-                }
-                filled < self.size
-            }
-            _ => false,
-        }
-    }
-
     /// Whether every pattern of bits in it is a value, so that [`validate`](Self::validate) has only the length to
     /// check.
     #[must_use]
@@ -239,51 +216,6 @@ impl Layout {
                 }
                 true
             }
-        }
-    }
-
-    /// Calls `visit` with each range of padding, from the first byte to the last; ranges never overlap.
-    pub fn gaps(&self, visit: &mut dyn FnMut(Range<usize>)) {
-        if self.is_padded() {
-            self.gaps_from(0, visit);
-        }
-    }
-
-    /// Overwrites the padding in `bytes`, which hold one value of this layout, with zeros.
-    ///
-    /// Padding behind the end of `bytes` is left out.
-    pub fn zero_gaps(&self, bytes: &mut [u8]) {
-        self.gaps(&mut |gap| {
-            let end = gap.end.min(bytes.len());
-            if let Some(gap) = bytes.get_mut(gap.start..end) {
-                gap.fill(0);
-            }
-        });
-    }
-
-    fn gaps_from(&self, base: usize, visit: &mut dyn FnMut(Range<usize>)) {
-        match self.kind {
-            Kind::Array { len, element } if element.is_padded() => {
-                for index in 0..len {
-                    element.gaps_from(base + index * element.size, visit);
-                }
-            }
-            Kind::Struct { fields } => {
-                let mut end = 0;
-                for Field { offset, layout, .. } in
-                    fields.iter().filter(|field| field.layout.size > 0)
-                {
-                    if end < *offset {
-                        visit(base + end..base + offset);
-                    }
-                    layout.gaps_from(base + offset, visit);
-                    end = offset + layout.size;
-                }
-                if end < self.size {
-                    visit(base + end..base + self.size);
-                }
-            }
-            _ => {}
         }
     }
 }

@@ -53,6 +53,8 @@ pub(crate) struct WatchDog {
     deadline: Option<Duration>,
     /// Whether there was a fork since the last look at pending signals.
     just_forked: bool,
+    /// The system call that failed last, so that one that always fails does not fill the log.
+    failed: Option<(&'static str, Errno)>,
 }
 
 /// What came of `Action::Fork`.
@@ -79,6 +81,7 @@ impl WatchDog {
             last_death: None,
             deadline: None,
             just_forked: false,
+            failed: None,
         }
     }
 
@@ -157,10 +160,7 @@ impl WatchDog {
                 _ => None,
             },
             Err(errno) => {
-                say(&Say::Failed {
-                    call: "sigtimedwait",
-                    errno,
-                });
+                self.complain("sigtimedwait", errno);
                 std::thread::sleep(REST);
                 None
             }
@@ -191,10 +191,7 @@ impl WatchDog {
             Ok(Some(reaped)) => (Exit::from_status(reaped.status), reaped.max_rss_kib),
             Err(Errno::ECHILD) => {
                 // It is gone and took the reason with it. The service goes on all the same.
-                say(&Say::Failed {
-                    call: "wait4",
-                    errno: Errno::ECHILD,
-                });
+                self.complain("wait4", Errno::ECHILD);
                 (
                     Exit::Signal {
                         signal: SIGKILL,
@@ -204,10 +201,7 @@ impl WatchDog {
                 )
             }
             Err(errno) => {
-                say(&Say::Failed {
-                    call: "wait4",
-                    errno,
-                });
+                self.complain("wait4", errno);
                 self.deadline = Some(clock::now() + REST);
                 return None;
             }
@@ -360,6 +354,13 @@ impl WatchDog {
                     errno,
                 });
             }
+        }
+    }
+
+    /// Says that a system call failed, unless that is what was said last.
+    fn complain(&mut self, call: &'static str, errno: Errno) {
+        if self.failed.replace((call, errno)) != Some((call, errno)) {
+            say(&Say::Failed { call, errno });
         }
     }
 

@@ -198,7 +198,7 @@ impl<T: HardState> FunctionField for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a hard state",
     label = "where it keeps its `None` is up to each build of the compiler",
-    note = "keep the value next to a `bool` that says whether there is one; of `Option`s only those of `NonZero` are accepted"
+    note = "keep the value next to a `bool` that says whether there is one; only options of `NonZero` fit"
 )]
 pub trait OptionalField: HardState {}
 

@@ -21,7 +21,8 @@ fn read() -> u32 {
 
 macro_rules! service {
     (
-        $setup:path, $state:ty, $policy:literal, $limit:expr, $delay:literal, $max:expr, $after:expr,
+        $(#[$attribute:meta])*
+        $visibility:vis $setup:path, $state:ty, $policy:literal, $limit:expr, $delay:literal, $max:expr, $after:expr,
         $name:ident, $config:ident: $config_type:ty, $progress:pat => $progress_type:ty, $body:block
     ) => {
         #[ppair::main(
@@ -34,12 +35,16 @@ macro_rules! service {
             healthy_after = $after,
             crate = ppair,
         )]
-        fn $name($config: $config_type, $progress: $progress_type, _: Worker) -> Result<(), String> $body
+        $(#[$attribute])*
+        $visibility fn $name($config: $config_type, $progress: $progress_type, _: Worker) -> Result<(), String> $body
     };
 }
 
 service!(
-    self::read, Hidden, "never", 1 + 1, "250ms", Duration::from_secs(1), "5s",
+    #[deny(warnings)]
+    #[inline]
+    #[cfg_attr(all(), cfg(unix), cold)]
+    pub self::read, Hidden, "never", 1 + 1, "250ms", Duration::from_secs(1), "5s",
     main, config: &u32, progress => Checkpoint<Progress>,
     {
         assert_eq!(*config, 3);

@@ -53,6 +53,7 @@ fn read() -> Result<u32, String> {
 )]
 fn main(config: &u32, progress: Checkpoint<Progress>, worker: Worker) -> Result<(), String> {
     progress.update(|p| p.next = *config + worker.incarnation());
-    let _: (fn(Config) -> Pair, Option<Checkpoint<Hidden>>) = (Pair::new, ppair::checkpoint());
-    Ok(())
+    let new: fn(Config) -> Pair = Pair::new;
+    let _ = new;
+    ppair::checkpoint::<Hidden>().map(drop).ok_or_else(|| "no state".to_owned())
 }

@@ -1,0 +1,352 @@
+//! The macros of [ppair]: `#[ppair::main]` and `#[derive(HardState)]`.
+//!
+//! Use them through the crate `ppair`, which exports both: what they generate names items of that
+//! crate.
+//!
+//! [ppair]: https://docs.rs/ppair
+
+mod diag;
+mod hard_state;
+mod main_attr;
+
+use proc_macro::TokenStream;
+
+/// Makes `fn main` the entry of a *process pair*: a watch dog, and a worker that runs its body.
+///
+/// ```no_run
+/// use ppair::{Checkpoint, HardState, Worker};
+///
+/// #[derive(Clone, Copy, Default, HardState)]
+/// #[repr(C)]
+/// struct Progress {
+///     next: u32,
+/// }
+///
+/// #[ppair::main]
+/// fn main(progress: Checkpoint<Progress>, worker: Worker) -> Result<(), std::io::Error> {
+///     println!("worker {} goes on at {}", worker.incarnation(), progress.load().next);
+///     loop {
+///         progress.update(|p| p.next += 1);
+///     }
+/// }
+/// ```
+///
+/// The process that starts becomes the watch dog. It forks the worker, waits for its death and forks
+/// the next one. Only the worker runs the body; what it returns, and what it prints if that is an
+/// error, is as without the attribute.
+///
+/// # Parameters
+///
+/// `main` may take none, some or all of these, in any order:
+///
+/// | type | what it is |
+/// |---|---|
+/// | [`Checkpoint<T>`] | a hard state; any number of them, each with its own `T` |
+/// | [`Worker`] | which worker this is, and why the last one died |
+/// | `&S` | what [`setup`](#setup) returned |
+///
+/// Any other type is an error at that type. Patterns and attributes work as on any parameter.
+///
+/// # Return type
+///
+/// Whatever `fn main` may return: `()`, a `Result`, an `ExitCode`, `!`, `impl Termination`.
+///
+/// # Async
+///
+/// Put the runtime's attribute on the line below. The runtime is then built in the worker, anew in each:
+///
+/// ```no_run
+/// use ppair::Worker;
+///
+/// #[ppair::main]
+/// #[tokio::main]
+/// async fn main(worker: Worker) {
+///     tokio::spawn(async move { println!("worker {}", worker.incarnation()) });
+/// }
+/// ```
+///
+/// Without parameters the other order works too.
+///
+/// # What it expands to
+///
+/// The header stays, for the compiler to judge; the body moves into a nested function, behind calls of
+/// the builder [`Pair`]. The first example is, without the attribute:
+///
+/// ```no_run
+/// use ppair::{Checkpoint, Config, HardState, Pair, Worker};
+///
+/// #[derive(Clone, Copy, Default, HardState)]
+/// #[repr(C)]
+/// struct Progress {
+///     next: u32,
+/// }
+///
+/// fn main() -> Result<(), std::io::Error> {
+///     fn worker_main(progress: Checkpoint<Progress>, worker: Worker) -> Result<(), std::io::Error> {
+///         println!("worker {} goes on at {}", worker.incarnation(), progress.load().next);
+///         loop {
+///             progress.update(|p| p.next += 1);
+///         }
+///     }
+///     let mut pair = Pair::new(Config::DEFAULT);
+///     let progress = pair.prepare::<Checkpoint<Progress>>();
+///     let worker = pair.prepare::<Worker>();
+///     let entered = pair.start(); // returns only in a worker
+///     worker_main(progress.enter(&entered), worker.enter(&entered))
+/// }
+/// ```
+///
+/// The nested function has the attributes that act on a body; `cfg`, `doc` and lint levels stay on the
+/// outer one. Calling `main` again in a worker is refused: the program ends with exit status 78.
+///
+/// # Options
+///
+/// All are `name = value`, separated by commas, in any order. Numbers and durations take any constant
+/// expression. A duration is also a string of a whole number and a unit: `"250ms"`, `"5s"`, `"2m"`,
+/// `"1h"`.
+///
+/// When the program starts, the environment overrides the options that a [`Config`] has: for
+/// `max_restarts` it is `PPAIR_MAX_RESTARTS=3`. `PPAIR=off` runs the body alone, unsupervised, for
+/// debuggers and profilers.
+///
+/// ## `setup`
+///
+/// The path of a function (or a closure) that the watch dog calls once, before the first fork: an
+/// `fn() -> S` or an `fn() -> Result<S, E>`. Every worker inherits its value and may take it as `&S`.
+/// An error is printed, and the program ends with exit status 78 before any fork. `setup` must not
+/// start threads. It is called again only when a degraded pair has been repaired.
+///
+/// Default: none.
+///
+/// ```no_run
+/// struct Config {
+///     text: String,
+/// }
+///
+/// fn read_config() -> std::io::Result<Config> {
+///     Ok(Config { text: std::fs::read_to_string("service.conf")? })
+/// }
+///
+/// #[ppair::main(setup = read_config)]
+/// fn main(config: &Config) {
+///     println!("{}", config.text);
+/// }
+/// ```
+///
+/// The same without the macro:
+///
+/// ```no_run
+/// # struct Config {
+/// #     text: String,
+/// # }
+/// # fn read_config() -> std::io::Result<Config> {
+/// #     Ok(Config { text: std::fs::read_to_string("service.conf")? })
+/// # }
+/// fn main() {
+///     let mut pair = ppair::Pair::new(ppair::Config::DEFAULT).try_setup(read_config);
+///     let config = pair.prepare::<&Config>();
+///     let worker = pair.start();
+///     let config = config.enter(&worker);
+///     println!("{}", config.text);
+/// }
+/// ```
+///
+/// ## `state`
+///
+/// The type of a hard state that `main` does not take as a parameter. The worker finds it by its type,
+/// from anywhere, with `ppair::checkpoint`.
+///
+/// Default: none.
+///
+/// ```no_run
+/// #[ppair::main(state = [u64; 4])]
+/// fn main() {
+///     count(2);
+/// }
+///
+/// fn count(slot: usize) {
+///     if let Some(counters) = ppair::checkpoint::<[u64; 4]>() {
+///         counters.update(|c| c[slot] += 1);
+///     }
+/// }
+/// ```
+///
+/// The same without the macro:
+///
+/// ```no_run
+/// # fn count(_: usize) {}
+/// fn main() {
+///     let mut pair = ppair::Pair::new(ppair::Config::DEFAULT);
+///     let counters = pair.prepare::<ppair::Checkpoint<[u64; 4]>>();
+///     let worker = pair.start();
+///     let _ = counters.enter(&worker);
+///     count(2);
+/// }
+/// ```
+///
+/// ## `restart`
+///
+/// After which deaths the worker is restarted: `"always"`, `"on_failure"`, `"on_abnormal"` or
+/// `"never"`, which mean what they mean for systemd's `Restart=`, or a constant expression of the type
+/// [`Restart`].
+///
+/// Default: `"on_failure"`, after all but exit code 0 and the signals that end a program in order.
+///
+/// ```no_run
+/// #[ppair::main(restart = "on_abnormal")]
+/// fn main() {}
+/// ```
+///
+/// The same without the macro:
+///
+/// ```no_run
+/// use ppair::{Config, Pair, Restart};
+///
+/// fn main() {
+///     let _ = Pair::new(Config::new().restart(Restart::OnAbnormal)).start();
+/// }
+/// ```
+///
+/// ## `max_restarts`
+///
+/// How often in a row, without progress, the worker is restarted before the pair gives up with exit
+/// status 70: a `u32`, or `"unlimited"`. With 0 it is never restarted. A worker made progress if it
+/// committed a checkpoint or lived for [`healthy_after`](#healthy_after).
+///
+/// Default: 10.
+///
+/// ```no_run
+/// const LIMIT: u32 = 3;
+///
+/// #[ppair::main(max_restarts = LIMIT)]
+/// fn main() {}
+/// ```
+///
+/// The same without the macro:
+///
+/// ```no_run
+/// use ppair::{Config, Pair};
+///
+/// fn main() {
+///     let _ = Pair::new(Config::new().max_restarts(3)).start();
+/// }
+/// ```
+///
+/// ## `restart_delay`
+///
+/// The delay before the second restart in a row without progress; before the first there is none. Each
+/// further delay is twice as long.
+///
+/// Default: `"100ms"`.
+///
+/// ```no_run
+/// #[ppair::main(restart_delay = "250ms")]
+/// fn main() {}
+/// ```
+///
+/// The same without the macro:
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use ppair::{Config, Pair};
+///
+/// fn main() {
+///     let _ = Pair::new(Config::new().restart_delay(Duration::from_millis(250))).start();
+/// }
+/// ```
+///
+/// ## `restart_delay_max`
+///
+/// The longest delay before a restart.
+///
+/// Default: `"30s"`.
+///
+/// ```no_run
+/// #[ppair::main(restart_delay = "1s", restart_delay_max = "2m")]
+/// fn main() {}
+/// ```
+///
+/// The same without the macro:
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use ppair::{Config, Pair};
+///
+/// const CONFIG: Config = Config::new()
+///     .restart_delay(Duration::from_secs(1))
+///     .restart_delay_max(Duration::from_secs(120));
+///
+/// fn main() {
+///     let _ = Pair::new(CONFIG).start();
+/// }
+/// ```
+///
+/// ## `healthy_after`
+///
+/// A worker that lived for so long has made progress, even if it committed nothing.
+///
+/// Default: `"10s"`.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// #[ppair::main(healthy_after = Duration::from_secs(60))]
+/// fn main() {}
+/// ```
+///
+/// The same without the macro:
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use ppair::{Config, Pair};
+///
+/// fn main() {
+///     let _ = Pair::new(Config::new().healthy_after(Duration::from_secs(60))).start();
+/// }
+/// ```
+///
+/// ## `crate`
+///
+/// The path of the crate `ppair`, where it has another name: a dependency that was renamed in
+/// `Cargo.toml`, or a module that exports it again. It may be quoted.
+///
+/// Default: `::ppair`.
+///
+/// ```no_run
+/// mod reexport {
+///     pub use ppair::*;
+/// }
+///
+/// #[ppair::main(crate = crate::reexport)]
+/// fn main() {}
+/// ```
+///
+/// The same without the macro:
+///
+/// ```no_run
+/// # mod reexport {
+/// #     pub use ppair::*;
+/// # }
+/// fn main() {
+///     let _ = reexport::Pair::new(reexport::Config::DEFAULT).start();
+/// }
+/// ```
+///
+/// [`Checkpoint<T>`]: https://docs.rs/ppair/latest/ppair/struct.Checkpoint.html
+/// [`Config`]: https://docs.rs/ppair/latest/ppair/struct.Config.html
+/// [`Pair`]: https://docs.rs/ppair/latest/ppair/struct.Pair.html
+/// [`Restart`]: https://docs.rs/ppair/latest/ppair/enum.Restart.html
+/// [`Worker`]: https://docs.rs/ppair/latest/ppair/struct.Worker.html
+#[proc_macro_attribute]
+pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
+    main_attr::expand(args.into(), item.into()).into()
+}
+
+/// Derives `HardState`.
+#[proc_macro_derive(HardState, attributes(hard))]
+pub fn derive_hard_state(input: TokenStream) -> TokenStream {
+    hard_state::derive(input.into()).into()
+}

@@ -1,0 +1,388 @@
+//! Reads the arguments of `#[ppair::main(..)]`.
+//!
+//! Each key has its own grammar: `state = Counter<u8>` is a type, which no parser for
+//! `name = expression` lists would read. After a mistake the reader goes on behind the next comma,
+//! so that one build shows all mistakes.
+
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::ext::IdentExt as _;
+use syn::parse::{ParseStream, Parser as _};
+use syn::{Expr, ExprLit, Lit, LitStr, Path, Token, Type};
+
+use super::duration::{self, Literal};
+use super::pretty::compact;
+use crate::diag::Diag;
+
+/// What the user asked for, as far as it could be read.
+#[derive(Default)]
+pub(crate) struct Args {
+    crate_path: Option<Path>,
+    pub(crate) setup: Option<Expr>,
+    pub(crate) state: Option<Type>,
+    /// The options that `ppair::Config` has too, in the order they were written.
+    pub(crate) options: Vec<ConfigOption>,
+    seen: Vec<Key>,
+}
+
+/// `max_restarts = 3`.
+pub(crate) struct ConfigOption {
+    pub(crate) name: Ident,
+    pub(crate) value: Value,
+}
+
+pub(crate) enum Value {
+    /// An expression that the compiler types.
+    Expr(TokenStream),
+    /// A variant of `ppair::Restart`.
+    Restart(Ident),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Key {
+    Setup,
+    State,
+    Restart,
+    MaxRestarts,
+    RestartDelay,
+    RestartDelayMax,
+    HealthyAfter,
+    Crate,
+}
+
+impl Key {
+    const ALL: [Self; 8] = [
+        Self::Setup,
+        Self::State,
+        Self::Restart,
+        Self::MaxRestarts,
+        Self::RestartDelay,
+        Self::RestartDelayMax,
+        Self::HealthyAfter,
+        Self::Crate,
+    ];
+
+    /// How many of them are fields of `ppair::__private::Options`.
+    pub(crate) const OPTIONS: usize = Self::ALL.len() - 3;
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::State => "state",
+            Self::Restart => "restart",
+            Self::MaxRestarts => "max_restarts",
+            Self::RestartDelay => "restart_delay",
+            Self::RestartDelayMax => "restart_delay_max",
+            Self::HealthyAfter => "healthy_after",
+            Self::Crate => "crate",
+        }
+    }
+
+    fn placeholder(self) -> &'static str {
+        match self {
+            Self::Setup | Self::Crate => "path",
+            Self::State => "type",
+            _ => "expr",
+        }
+    }
+
+    fn expected(self) -> String {
+        format!("expected `{} = <{}>`", self.name(), self.placeholder())
+    }
+}
+
+impl Args {
+    pub(crate) fn parse(tokens: TokenStream, diag: &mut Diag) -> Self {
+        let mut args = Self::default();
+        let read = |input: ParseStream<'_>| {
+            args.parse_all(input, diag);
+            Ok(())
+        };
+        if let Err(error) = read.parse2(tokens) {
+            diag.push_error(error);
+        }
+        args
+    }
+
+    /// Whether the key was written, even if its value could not be read.
+    pub(crate) fn has(&self, key: Key) -> bool {
+        self.seen.contains(&key)
+    }
+
+    /// Whether the compiler could judge a parameter of this type: what `setup` returns is unknown
+    /// if `setup` could not be read.
+    pub(crate) fn can_provide(&self, ty: &Type) -> bool {
+        self.setup.is_some() || !self.has(Key::Setup) || !matches!(ty, Type::Reference(_))
+    }
+
+    /// Whether anything of the crate `ppair` can be named.
+    pub(crate) fn knows_crate(&self) -> bool {
+        self.crate_path.is_some() || !self.has(Key::Crate)
+    }
+
+    /// The path of the crate `ppair`.
+    pub(crate) fn crate_path(&self) -> TokenStream {
+        self.crate_path
+            .as_ref()
+            .map_or_else(|| quote!(::ppair), Path::to_token_stream)
+    }
+
+    fn parse_all(&mut self, input: ParseStream<'_>, diag: &mut Diag) {
+        while !input.is_empty() {
+            if let Err(error) = self.parse_argument(input, diag) {
+                diag.push_error(error);
+                skip_argument(input);
+            }
+            if input.is_empty() || skip_comma(input) {
+                continue;
+            }
+            diag.push_at(input.span(), "expected `,`");
+            if !starts_argument(input) {
+                skip_argument(input);
+                skip_comma(input);
+            }
+        }
+    }
+
+    fn parse_argument(&mut self, input: ParseStream<'_>, diag: &mut Diag) -> syn::Result<()> {
+        if !input.peek(syn::Ident::peek_any) {
+            return Err(input.error("expected `name = value`"));
+        }
+        let name = input.call(Ident::parse_any)?;
+        let Some(key) = Key::ALL.into_iter().find(|key| name == key.name()) else {
+            diag.push_at(name.span(), unknown_argument(&name));
+            skip_value(input);
+            return Ok(());
+        };
+        if self.has(key) {
+            diag.push_at(name.span(), format!("duplicate `{name}` argument"));
+            skip_value(input);
+            return Ok(());
+        }
+        self.seen.push(key);
+        if !input.peek(Token![=]) || input.peek(Token![==]) {
+            skip_argument(input);
+            return Err(syn::Error::new(
+                name.span(),
+                format!("{}, found `{name}`", key.expected()),
+            ));
+        }
+        input.parse::<Token![=]>()?;
+        if input.is_empty() || input.peek(Token![,]) {
+            return Err(syn::Error::new(
+                name.span(),
+                format!("{}, found `{name} =`", key.expected()),
+            ));
+        }
+        self.parse_value(key, name, input, diag)
+    }
+
+    fn parse_value(
+        &mut self,
+        key: Key,
+        name: Ident,
+        input: ParseStream<'_>,
+        diag: &mut Diag,
+    ) -> syn::Result<()> {
+        let value = match key {
+            Key::Setup => {
+                self.setup = check_setup(input.parse()?, diag);
+                return Ok(());
+            }
+            Key::State => {
+                self.state = Some(parse_type(input)?);
+                return Ok(());
+            }
+            Key::Crate => {
+                self.crate_path = Some(parse_crate(input)?);
+                return Ok(());
+            }
+            Key::Restart => check_restart(&input.parse()?, diag),
+            Key::MaxRestarts => check_max_restarts(&input.parse()?, diag),
+            Key::RestartDelay | Key::RestartDelayMax | Key::HealthyAfter => {
+                check_duration(&input.parse()?, diag)
+            }
+        };
+        if let Some(value) = value {
+            self.options.push(ConfigOption { name, value });
+        }
+        Ok(())
+    }
+}
+
+fn unknown_argument(name: &Ident) -> String {
+    let known: Vec<_> = Key::ALL
+        .iter()
+        .map(|key| format!("`{}`", key.name()))
+        .collect();
+    format!(
+        "unknown argument `{name}`; expected one of: {}",
+        known.join(", ")
+    )
+}
+
+fn check_setup(value: Expr, diag: &mut Diag) -> Option<Expr> {
+    let message = match peel(&value) {
+        Expr::Call(call) => {
+            let function = compact(call.func.to_token_stream());
+            format!("expected the path of a function, found a call; write `setup = {function}`")
+        }
+        Expr::Lit(ExprLit { lit, .. }) => {
+            format!("expected the path of a function, found {}", kind(lit))
+        }
+        _ => return Some(value),
+    };
+    diag.push(&value, message);
+    None
+}
+
+fn parse_type(input: ParseStream<'_>) -> syn::Result<Type> {
+    if input.peek(Lit) {
+        let lit: Lit = input.parse()?;
+        return Err(syn::Error::new(
+            lit.span(),
+            format!("expected a type, found {}", kind(&lit)),
+        ));
+    }
+    input.parse()
+}
+
+/// Bare like any path, or quoted as other macros want it.
+fn parse_crate(input: ParseStream<'_>) -> syn::Result<Path> {
+    const EXPECTED: &str = "expected the path of the crate `ppair`";
+    if input.peek(LitStr) {
+        let text: LitStr = input.parse()?;
+        return text.parse_with(Path::parse_mod_style).map_err(|_| {
+            syn::Error::new(
+                text.span(),
+                format!("{EXPECTED}, found {text:?}", text = text.value()),
+            )
+        });
+    }
+    if input.peek(Lit) {
+        let lit: Lit = input.parse()?;
+        return Err(syn::Error::new(
+            lit.span(),
+            format!("{EXPECTED}, found {}", kind(&lit)),
+        ));
+    }
+    Path::parse_mod_style(input)
+}
+
+fn check_restart(value: &Expr, diag: &mut Diag) -> Option<Value> {
+    let Expr::Lit(ExprLit {
+        lit: Lit::Str(text),
+        ..
+    }) = peel(value)
+    else {
+        return Some(Value::Expr(value.to_token_stream()));
+    };
+    let variant = match text.value().as_str() {
+        "always" => "Always",
+        "on_failure" => "OnFailure",
+        "on_abnormal" => "OnAbnormal",
+        "never" => "Never",
+        unknown => {
+            diag.push(
+                text,
+                format!(
+                    "unknown restart policy `{unknown}`; \
+                     expected one of: `always`, `on_failure`, `on_abnormal`, `never`"
+                ),
+            );
+            return None;
+        }
+    };
+    Some(Value::Restart(Ident::new(variant, Span::call_site())))
+}
+
+fn check_max_restarts(value: &Expr, diag: &mut Diag) -> Option<Value> {
+    let Expr::Lit(ExprLit {
+        lit: Lit::Str(text),
+        ..
+    }) = peel(value)
+    else {
+        return Some(Value::Expr(value.to_token_stream()));
+    };
+    if text.value() == "unlimited" {
+        return Some(Value::Expr(quote!(::core::primitive::u32::MAX)));
+    }
+    diag.push(
+        text,
+        "expected an integer, found a string; for no limit write `\"unlimited\"`",
+    );
+    None
+}
+
+fn check_duration(value: &Expr, diag: &mut Diag) -> Option<Value> {
+    let Expr::Lit(ExprLit { lit, .. }) = peel(value) else {
+        return Some(Value::Expr(value.to_token_stream()));
+    };
+    match lit {
+        Lit::Str(text) => match Literal::parse(&text.value()) {
+            Ok(literal) => Some(Value::Expr(literal.to_tokens())),
+            Err(message) => {
+                diag.push(text, message);
+                None
+            }
+        },
+        Lit::Int(number) => {
+            diag.push(number, duration::needs_unit(number.base10_digits()));
+            None
+        }
+        Lit::Float(number) => {
+            diag.push(number, duration::needs_unit("250"));
+            None
+        }
+        _ => Some(Value::Expr(value.to_token_stream())),
+    }
+}
+
+/// Without the invisible groups in which `macro_rules!` forwards an expression, and without
+/// parentheses.
+fn peel(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Group(group) => peel(&group.expr),
+        Expr::Paren(paren) => peel(&paren.expr),
+        other => other,
+    }
+}
+
+fn kind(lit: &Lit) -> &'static str {
+    match lit {
+        Lit::Str(_) => "a string",
+        Lit::Int(_) | Lit::Float(_) => "a number",
+        Lit::Bool(_) => "a boolean",
+        Lit::Char(_) => "a character",
+        _ => "a literal",
+    }
+}
+
+fn starts_argument(input: ParseStream<'_>) -> bool {
+    let ahead = input.fork();
+    ahead.call(Ident::parse_any).is_ok() && ahead.peek(Token![=])
+}
+
+/// Behind the value of an unknown argument, if it has one that can be read.
+fn skip_value(input: ParseStream<'_>) {
+    let ahead = input.fork();
+    if ahead.parse::<Token![=]>().is_ok() && ahead.parse::<Expr>().is_ok() {
+        // Read it again on the real stream: a fork does not move it.
+        let _ = input.parse::<Token![=]>();
+        let _ = input.parse::<Expr>();
+    } else {
+        skip_argument(input);
+    }
+}
+
+fn skip_argument(input: ParseStream<'_>) {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        if input.parse::<TokenTree>().is_err() {
+            return;
+        }
+    }
+}
+
+fn skip_comma(input: ParseStream<'_>) -> bool {
+    input.peek(Token![,]) && input.parse::<Token![,]>().is_ok()
+}

@@ -1,0 +1,6 @@
+//! M35: a worker panics.
+
+#[ppair::main(restart = "never")]
+fn main() {
+    panic!("no luck");
+}
