@@ -345,7 +345,43 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
     main_attr::expand(args.into(), item.into()).into()
 }
 
-/// Derives `HardState`.
+/// Derives [`HardState`](https://docs.rs/ppair/latest/ppair/trait.HardState.html): the struct's bytes
+/// mean the same in the next worker.
+///
+/// The struct is `Copy` and `#[repr(C)]` or `#[repr(transparent)]`, and each field's type is a hard
+/// state too. What is not is an error at that field, which says why; one build shows all of them. The
+/// compiler proves what the trait asks for, so a program that forbids `unsafe` may use the derive.
+///
+/// ```
+/// use ppair::HardState;
+///
+/// #[derive(Clone, Copy, Default, HardState)]
+/// #[repr(C)]
+/// struct Progress {
+///     next: u32,
+///     seen: [u64; 4],
+/// }
+///
+/// assert_eq!(Progress::LAYOUT.size(), 40);
+/// ```
+///
+/// # `#[hard(crate = path)]`
+///
+/// The path of the crate `ppair`, where it has another name. It may be quoted. Default: `::ppair`.
+///
+/// ```
+/// mod reexport {
+///     pub use ppair::*;
+/// }
+///
+/// #[derive(Clone, Copy, reexport::HardState)]
+/// #[hard(crate = crate::reexport)]
+/// #[repr(C)]
+/// struct Progress {
+///     next: u32,
+/// }
+/// # fn main() {}
+/// ```
 #[proc_macro_derive(HardState, attributes(hard))]
 pub fn derive_hard_state(input: TokenStream) -> TokenStream {
     hard_state::derive(input.into()).into()

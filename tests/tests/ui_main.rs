@@ -50,3 +50,21 @@ fn no_words_depend_on_the_source_of_the_standard_library() {
         assert!(!quoted, "{name}:\n{words}");
     }
 }
+
+/// The cases have the numbers M01 to M36; a test names its own in its file's name or above itself.
+#[test]
+fn every_case_has_a_test() {
+    let mut tests = String::from(concat!(
+        include_str!("main_run.rs"),
+        include_str!("main_cargo.rs")
+    ));
+    for kind in ["fail", "pass"] {
+        let names = names(&cases(kind), "rs").into_iter();
+        tests.extend(names.map(|name| name[..3].to_uppercase() + "\n"));
+    }
+    let missing: Vec<String> = (1..=36)
+        .map(|number| format!("M{number:02}"))
+        .filter(|case| !tests.contains(case))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

@@ -210,6 +210,8 @@ fn setup_runs_once_in_the_watch_dog_and_every_worker_has_its_value() {
         assert_ne!(value(&line, "pid"), watchdog);
         pair.write_line("abort");
     }
+    // Only now is there a worker that gets the signal before it does anything else.
+    pair.stdout_line();
     pair.signal(Signal::SIGTERM);
     pair.finish().expect_code(143);
 }

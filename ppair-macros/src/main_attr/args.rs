@@ -4,14 +4,15 @@
 //! `name = expression` lists would read. After a mistake the reader goes on behind the next comma,
 //! so that one build shows all mistakes.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
-use syn::{Expr, ExprLit, Lit, LitStr, Path, Token, Type};
+use syn::{Expr, Path, Token, Type};
 
-use super::duration::{self, Literal};
-use super::pretty::compact;
+use super::values::{
+    check_duration, check_max_restarts, check_restart, check_setup, parse_crate, parse_type,
+};
 use crate::diag::Diag;
 
 /// What the user asked for, as far as it could be read.
@@ -219,143 +220,6 @@ fn unknown_argument(name: &Ident) -> String {
         "unknown argument `{name}`; expected one of: {}",
         known.join(", ")
     )
-}
-
-fn check_setup(value: Expr, diag: &mut Diag) -> Option<Expr> {
-    let message = match peel(&value) {
-        Expr::Call(call) => {
-            let function = compact(call.func.to_token_stream());
-            format!("expected the path of a function, found a call; write `setup = {function}`")
-        }
-        Expr::Lit(ExprLit { lit, .. }) => {
-            format!("expected the path of a function, found {}", kind(lit))
-        }
-        _ => return Some(value),
-    };
-    diag.push(&value, message);
-    None
-}
-
-fn parse_type(input: ParseStream<'_>) -> syn::Result<Type> {
-    if input.peek(Lit) {
-        let lit: Lit = input.parse()?;
-        return Err(syn::Error::new(
-            lit.span(),
-            format!("expected a type, found {}", kind(&lit)),
-        ));
-    }
-    input.parse()
-}
-
-/// Bare like any path, or quoted as other macros want it.
-fn parse_crate(input: ParseStream<'_>) -> syn::Result<Path> {
-    const EXPECTED: &str = "expected the path of the crate `ppair`";
-    if input.peek(LitStr) {
-        let text: LitStr = input.parse()?;
-        return text.parse_with(Path::parse_mod_style).map_err(|_| {
-            syn::Error::new(
-                text.span(),
-                format!("{EXPECTED}, found {text:?}", text = text.value()),
-            )
-        });
-    }
-    if input.peek(Lit) {
-        let lit: Lit = input.parse()?;
-        return Err(syn::Error::new(
-            lit.span(),
-            format!("{EXPECTED}, found {}", kind(&lit)),
-        ));
-    }
-    Path::parse_mod_style(input)
-}
-
-fn check_restart(value: &Expr, diag: &mut Diag) -> Option<Value> {
-    let Expr::Lit(ExprLit {
-        lit: Lit::Str(text),
-        ..
-    }) = peel(value)
-    else {
-        return Some(Value::Expr(value.to_token_stream()));
-    };
-    let variant = match text.value().as_str() {
-        "always" => "Always",
-        "on_failure" => "OnFailure",
-        "on_abnormal" => "OnAbnormal",
-        "never" => "Never",
-        unknown => {
-            diag.push(
-                text,
-                format!(
-                    "unknown restart policy `{unknown}`; \
-                     expected one of: `always`, `on_failure`, `on_abnormal`, `never`"
-                ),
-            );
-            return None;
-        }
-    };
-    Some(Value::Restart(Ident::new(variant, Span::call_site())))
-}
-
-fn check_max_restarts(value: &Expr, diag: &mut Diag) -> Option<Value> {
-    let Expr::Lit(ExprLit {
-        lit: Lit::Str(text),
-        ..
-    }) = peel(value)
-    else {
-        return Some(Value::Expr(value.to_token_stream()));
-    };
-    if text.value() == "unlimited" {
-        return Some(Value::Expr(quote!(::core::primitive::u32::MAX)));
-    }
-    diag.push(
-        text,
-        "expected an integer, found a string; for no limit write `\"unlimited\"`",
-    );
-    None
-}
-
-fn check_duration(value: &Expr, diag: &mut Diag) -> Option<Value> {
-    let Expr::Lit(ExprLit { lit, .. }) = peel(value) else {
-        return Some(Value::Expr(value.to_token_stream()));
-    };
-    match lit {
-        Lit::Str(text) => match Literal::parse(&text.value()) {
-            Ok(literal) => Some(Value::Expr(literal.to_tokens())),
-            Err(message) => {
-                diag.push(text, message);
-                None
-            }
-        },
-        Lit::Int(number) => {
-            diag.push(number, duration::needs_unit(number.base10_digits()));
-            None
-        }
-        Lit::Float(number) => {
-            diag.push(number, duration::needs_unit("250"));
-            None
-        }
-        _ => Some(Value::Expr(value.to_token_stream())),
-    }
-}
-
-/// Without the invisible groups in which `macro_rules!` forwards an expression, and without
-/// parentheses.
-fn peel(expr: &Expr) -> &Expr {
-    match expr {
-        Expr::Group(group) => peel(&group.expr),
-        Expr::Paren(paren) => peel(&paren.expr),
-        other => other,
-    }
-}
-
-fn kind(lit: &Lit) -> &'static str {
-    match lit {
-        Lit::Str(_) => "a string",
-        Lit::Int(_) | Lit::Float(_) => "a number",
-        Lit::Bool(_) => "a boolean",
-        Lit::Char(_) => "a character",
-        _ => "a literal",
-    }
 }
 
 fn starts_argument(input: ParseStream<'_>) -> bool {

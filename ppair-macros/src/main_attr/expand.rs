@@ -87,9 +87,13 @@ pub(crate) fn expand_worker_main(main: &MainFn, args: &Args) -> TokenStream {
         .surround(&mut params, |params| params.extend(quote!(#(#inputs)*)));
     quote! {
         #[allow(
+            clippy::borrowed_box,
             clippy::missing_const_for_fn,
             clippy::needless_pass_by_value,
+            clippy::ptr_arg,
+            clippy::ref_option,
             clippy::single_call_fn,
+            clippy::too_many_arguments,
             clippy::trivially_copy_pass_by_ref,
             clippy::unnecessary_wraps
         )]

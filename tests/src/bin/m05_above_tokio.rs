@@ -5,9 +5,13 @@ use std::time::Duration;
 
 use ppair::{Checkpoint, Worker};
 
-#[ppair::main]
+fn read() -> String {
+    "pid".to_owned()
+}
+
+#[ppair::main(setup = read)]
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main(count: Checkpoint<u32>, worker: Worker) -> Result<(), String> {
+async fn main(name: &String, count: Checkpoint<u32>, worker: Worker) -> Result<(), String> {
     let task = tokio::spawn(async {
         tokio::time::sleep(Duration::from_millis(1)).await;
         std::process::id()
@@ -15,7 +19,7 @@ async fn main(count: Checkpoint<u32>, worker: Worker) -> Result<(), String> {
     let task = task.await.map_err(|error| error.to_string())?;
     count.update(|n| *n += 1);
     println!(
-        "pid={task} incarnation={} count={}",
+        "{name}={task} incarnation={} count={}",
         worker.incarnation(),
         count.load()
     );

@@ -1,4 +1,5 @@
 //! M34: a worker calls `main` again, itself or by way of another function.
+#![allow(clippy::main_recursion)]
 
 #[ppair::main]
 fn main() {
