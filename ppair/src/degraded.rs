@@ -13,6 +13,7 @@ use crate::resume::{Baton, Relay};
 use crate::state::checkpoint;
 use crate::state::segment::Segment;
 use crate::sys::fork::{Side, fork};
+use crate::sys::process::Alone;
 use crate::sys::{clock, process, signal, wait};
 use crate::watchdog::driver::{Image, Running, WatchDog, die_with, say};
 use crate::worker::Worker;
@@ -73,32 +74,33 @@ fn try_to_repair() {
         return;
     }
     degraded.not_before = now + degraded.options.restart_delay;
-    if process::thread_count() != Some(1) || wait::has_children() || process::holds_record_locks() {
+    if wait::has_children() || process::holds_record_locks() {
         return;
     }
-    if degraded.repair() {
+    // This thread goes from here to the fork without starting another.
+    let Some(alone) = Alone::look() else { return };
+    if degraded.repair(alone) {
         *guard = None;
     }
 }
 
 impl Degraded {
     /// Whether this process is a worker from now on. In the parent it does not return.
-    fn repair(&mut self) -> bool {
+    fn repair(&mut self, alone: Alone) -> bool {
         self.attempts = self.attempts.saturating_add(1);
         let Ok(mask) = signal::block(WAITED) else {
             return false;
         };
         let watchdog = process::pid();
         let incarnation = self.worker.incarnation().wrapping_add(1);
-        let became_worker = match fork() {
+        let became_worker = match fork(&alone) {
             Ok(Side::Child) => {
                 self.segment.fence(incarnation);
-                self.segment.commit_as(incarnation);
                 self.worker.repaired(incarnation);
                 checkpoint::clear_after_commit();
                 true
             }
-            Ok(Side::Parent(pid)) => self.watch_over(watchdog, pid, incarnation),
+            Ok(Side::Parent(pid)) => self.watch_over(alone, watchdog, pid, incarnation),
             Err(_) => false,
         };
         // The mask that the user's code had at the commit.
@@ -115,7 +117,7 @@ impl Degraded {
     }
 
     /// The parent: the watch dog again.
-    fn watch_over(&self, watchdog: i32, worker: i32, incarnation: u32) -> ! {
+    fn watch_over(&self, alone: Alone, watchdog: i32, worker: i32, incarnation: u32) -> ! {
         let since = clock::now();
         say(&Say::Repaired {
             after: since.saturating_sub(self.since),
@@ -150,7 +152,7 @@ impl Degraded {
             self.world,
         )));
         let mut dog =
-            WatchDog::new(self.options, self.world, self.segment).continued(image, &baton);
+            WatchDog::new(self.options, self.world, alone, self.segment).continued(image, &baton);
         dog.run_with(Some(Running { pid: worker, since }));
         // A used image forks nothing and serves nobody, so this is never reached.
         process::exit_now(crate::exit::SYSTEM)

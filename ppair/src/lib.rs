@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
 compile_error!(
-    "ppair runs on Linux only: it is built on memory files, `prctl` and `/proc`; compile it with \
-     `[target.'cfg(target_os = \"linux\")'.dependencies]`"
+    "ppair runs on Linux on x86-64 and aarch64 only: it is built on the kernel's own signal sets, memory files and \
+     `/proc`; for other targets leave it out with `[target.'cfg(target_os = \"linux\")'.dependencies]`"
 );
 
 #[doc(hidden)]

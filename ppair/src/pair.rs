@@ -13,9 +13,9 @@ use crate::parameter::{Enter, Parameter, Preparation};
 use crate::resume::{Baton, Relay, Resumed};
 use crate::state::recovery::{Recovered, Source, recover};
 use crate::state::segment::{RegionSpec, Segment};
-use crate::sys::process;
+use crate::sys::process::{self, Alone};
 use crate::watchdog::driver::{Image, WatchDog, say};
-use crate::worker::{Beginning, Worker};
+use crate::worker::{Beginning, Room, Worker};
 use crate::world::World;
 use crate::{degraded, exit};
 
@@ -96,7 +96,7 @@ impl Pair {
                  twice",
             );
         }
-        only_one_thread();
+        let _ = only_one_thread();
         let resumed = Resumed::take();
         let read = environment::read(config.options, std::env::vars_os());
         let Environment {
@@ -177,7 +177,7 @@ impl<S: 'static> Pair<S> {
         }
     }
 
-    /// Becomes a pair. This process is the watch dog from here on and never returns from this call; what returns is a
+    /// Becomes a pair. There must be one thread in the process, which is checked where `/proc` tells. This process is the watch dog from here on and never returns from this call; what returns is a
     /// worker. If `fork` fails, the watch dog itself returns, as a degraded worker; and with `PPAIR=off` in the environment
     /// there is no watch dog at all.
     ///
@@ -202,7 +202,7 @@ impl<S: 'static> Pair<S> {
                 "two parameters are checkpoints of the same type `{name}`; give each its own type"
             ));
         }
-        only_one_thread();
+        let alone = only_one_thread();
         let specs: Vec<RegionSpec> = preparation
             .regions
             .into_iter()
@@ -221,14 +221,13 @@ impl<S: 'static> Pair<S> {
         };
         hook_panics(segment);
         if off {
-            segment.commit_as(1);
             segment.fence(1);
             let beginning = Beginning {
                 incarnation: 1,
                 last_death: None,
                 degraded: false,
             };
-            return enter(&beginning, segment);
+            return enter(Room::new(), beginning, segment);
         }
         let (world, watchdog) = match baton {
             None => (World::enter(), None),
@@ -236,15 +235,19 @@ impl<S: 'static> Pair<S> {
         };
         let world =
             world.unwrap_or_else(|errno| fail("cannot block the signals of the watch dog", errno));
-        let mut dog = WatchDog::new(options, world, segment);
-        let beginning = match watchdog {
+        // On the heap, where a worker only reads it: on the stack it would be copied, with all the pages that it fills.
+        let mut dog = Box::new(WatchDog::new(options, world, alone, segment));
+        let room = Room::new();
+        let role = match watchdog {
             None => dog.run(),
             Some(baton) => {
-                dog = dog.continued(Image::Fresh, &baton);
+                *dog = dog.continued(Image::Fresh, &baton);
                 dog.run_with(baton.running())
             }
         };
-        let worker = enter(&beginning, segment);
+        let dog: &'static WatchDog = Box::leak(dog);
+        let beginning = dog.beginning(role);
+        let worker = enter(room, beginning, segment);
         if beginning.degraded {
             degraded::begin(options, world, segment, worker.clone(), dog.restarts());
         }
@@ -253,7 +256,7 @@ impl<S: 'static> Pair<S> {
 }
 
 /// Recovers the hard state and makes the worker.
-fn enter(beginning: &Beginning, segment: &'static Segment) -> Worker {
+fn enter(room: Room, beginning: Beginning, segment: &'static Segment) -> Worker {
     let recover =
         |(region, spec): (_, &RegionSpec)| recover(&region, spec.layout.name(), spec.layout);
     let recovered: Vec<Recovered> = segment
@@ -266,7 +269,7 @@ fn enter(beginning: &Beginning, segment: &'static Segment) -> Worker {
             say(&Say::RolledBack { origin });
         }
     }
-    Worker::new(beginning, segment, recovered)
+    Worker::new(room, beginning, segment, recovered)
 }
 
 /// Watches over a worker that runs while `setup` fails in the fresh image. When it dies, the program is started afresh once
@@ -287,7 +290,8 @@ fn watch_without_setup(options: Options, resumed: Resumed, reason: &str) -> ! {
         Ok(segment) => Box::leak(Box::new(segment)),
         Err(errno) => fail("cannot make shared memory", errno),
     };
-    let mut dog = WatchDog::new(options, world, segment).continued(image, &baton);
+    let mut dog =
+        WatchDog::new(options, world, only_one_thread(), segment).continued(image, &baton);
     dog.run_with(baton.running());
     // A used image forks nothing and serves nobody, so this is never reached.
     process::exit_now(exit::SYSTEM)
@@ -311,15 +315,14 @@ fn hook_panics(segment: &'static Segment) {
 }
 
 /// A process with several threads cannot be forked safely: the child would have the locks of threads that it does not have.
-fn only_one_thread() {
-    if process::is_alone() {
-        return;
-    }
-    let names = process::thread_names().join(", ");
-    refuse(&format!(
-        "threads were started before the fork (running: {names}); start them in `main`, where the worker runs, and not in \
-         `setup` or before `main`"
-    ))
+fn only_one_thread() -> Alone {
+    Alone::look_at_start().unwrap_or_else(|| {
+        let names = process::thread_names().join(", ");
+        refuse(&format!(
+            "threads were started before the fork (running: {names}); start them in `main`, where the worker runs, and not \
+             in `setup` or before `main`"
+        ))
+    })
 }
 
 /// Ends the program: something is wrong that no restart would mend.

@@ -64,7 +64,13 @@ impl<S: 'static, T: HardState + Default> Parameter<S> for Checkpoint<T> {
             let recovered = worker
                 .take_recovered(number)
                 .expect("each prepared parameter is entered once");
-            let checkpoint = Checkpoint::new(worker.segment(), number, &recovered, T::default);
+            let checkpoint = Checkpoint::new(
+                worker.segment(),
+                number,
+                worker.fence(),
+                &recovered,
+                T::default,
+            );
             crate::registry::add(checkpoint.clone());
             checkpoint
         })

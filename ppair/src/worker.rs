@@ -35,7 +35,7 @@ assert_impl_all!(Worker: Clone, Send, Sync);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Beginning {
     pub(crate) incarnation: u32,
-    pub(crate) last_death: Option<Death>,
+    pub(crate) last_death: Option<&'static Death>,
     pub(crate) degraded: bool,
 }
 
@@ -43,17 +43,29 @@ pub(crate) struct Beginning {
 struct Inner {
     incarnation: AtomicU32,
     degraded: AtomicBool,
-    last_death: Option<Death>,
+    last_death: Option<&'static Death>,
     segment: &'static Segment,
     origins: Vec<Origin>,
     /// What was recovered, until the parameter takes it.
     recovered: Mutex<Vec<Option<Recovered>>>,
 }
 
+/// Room for a worker, made before the fork: a new worker that allocates has to copy the pages of the allocator.
+#[derive(Debug)]
+pub(crate) struct Room(Box<Option<Inner>>);
+
+impl Room {
+    /// An empty one.
+    pub(crate) fn new() -> Self {
+        Self(Box::new(None))
+    }
+}
+
 impl Worker {
-    /// The worker of this process. What it recovered stays in memory as long as the process.
+    /// The worker of this process, which stays in `room` as long as the process.
     pub(crate) fn new(
-        begin: &Beginning,
+        room: Room,
+        begin: Beginning,
         segment: &'static Segment,
         recovered: Vec<Recovered>,
     ) -> Self {
@@ -66,8 +78,13 @@ impl Worker {
             recovered: Mutex::new(recovered.into_iter().map(Some).collect()),
         };
         Self {
-            inner: Box::leak(Box::new(inner)),
+            inner: Box::leak(room.0).insert(inner),
         }
+    }
+
+    /// The incarnation that this process may commit as.
+    pub(crate) fn fence(&self) -> &'static AtomicU32 {
+        &self.inner.incarnation
     }
 
     /// The segment.
@@ -100,7 +117,7 @@ impl Worker {
     /// Why the worker before this one died; `None` in the first worker.
     #[must_use]
     pub fn last_death(&self) -> Option<&Death> {
-        self.inner.last_death.as_ref()
+        self.inner.last_death
     }
 
     /// Whether `fork` failed, so that the watch dog itself serves as the worker and nobody watches over it. It ends by

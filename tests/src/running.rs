@@ -127,7 +127,7 @@ impl Running {
     ///
     /// # Panics
     ///
-    /// If nobody reads, or [`Fixture::stdin`] was not asked for.
+    /// If nobody reads, or [`Fixture::stdin`][crate::Fixture::stdin] was not asked for.
     pub fn write_line(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("the fixture has a piped stdin");
         if let Err(error) = stdin.write_all(format!("{line}\n").as_bytes()) {

@@ -79,13 +79,19 @@ fn library() -> &'static Path {
 
 fn value<'a>(line: &'a str, key: &str) -> &'a str {
     let start = format!("{key}=");
-    let found = line.split(' ').find_map(|word| word.strip_prefix(start.as_str()));
+    let found = line
+        .split(' ')
+        .find_map(|word| word.strip_prefix(start.as_str()));
     found.unwrap_or_else(|| panic!("no {key} in {line:?}"))
 }
 
 fn is_degraded(pair: &Running, line: &str) -> bool {
     let degraded = value(line, "degraded") == "true";
-    assert_eq!(value(line, "pid") == pair.pid().to_string(), degraded, "{line}");
+    assert_eq!(
+        value(line, "pid") == pair.pid().to_string(),
+        degraded,
+        "{line}"
+    );
     degraded
 }
 
@@ -134,7 +140,10 @@ fn a_fork_that_fails_at_a_restart_keeps_the_hard_state() {
     pair.write_line("abort");
     let line = pair.stdout_line();
     assert!(is_degraded(&pair, &line));
-    assert_eq!((value(&line, "count"), value(&line, "from")), ("2", "Current/2"));
+    assert_eq!(
+        (value(&line, "count"), value(&line, "from")),
+        ("2", "Current/2")
+    );
     assert_eq!(value(&line, "incarnation"), "3");
     assert!(line.contains("worker 2 was killed by SIGABRT"), "{line}");
     pair.close_stdin();
@@ -142,16 +151,24 @@ fn a_fork_that_fails_at_a_restart_keeps_the_hard_state() {
     end.expect_code(0);
     assert_eq!(end.events("degraded")[0].get("errno"), Some("ENOMEM"));
     let deaths = end.events("died");
-    assert_eq!(deaths.iter().map(|died| died.value("next")).collect::<Vec<_>>(), ["restart", "degrade"]);
+    assert_eq!(
+        deaths
+            .iter()
+            .map(|died| died.value("next"))
+            .collect::<Vec<_>>(),
+        ["restart", "degrade"]
+    );
 }
 
 #[test]
 fn a_degraded_program_ends_as_a_worker_does() {
     let shortage = Shortage::new("ends");
     shortage.begin();
-    for (how, code, signal) in
-        [("exit 5", Some(5), None), ("panic x", Some(101), None), ("raise 9", None, Some(9))]
-    {
+    for (how, code, signal) in [
+        ("exit 5", Some(5), None),
+        ("panic x", Some(101), None),
+        ("raise 9", None, Some(9)),
+    ] {
         use std::os::unix::process::ExitStatusExt;
         let mut pair = shortage.service();
         pair.write_line(how);
@@ -194,13 +211,22 @@ fn it_is_a_pair_again_when_fork_works_and_goes_on_from_the_commit() {
     assert_eq!(repaired.get("worker"), Some(value(&line, "pid")));
     // The worker commits, and its crash is followed by a worker like any other.
     pair.write_line("add");
-    assert_eq!(value(&pair.stdout_line(), "count"), (committed + 1).to_string());
+    assert_eq!(
+        value(&pair.stdout_line(), "count"),
+        (committed + 1).to_string()
+    );
     pair.write_line("raise 9");
     let died = pair.event("died");
-    assert_eq!((died.get("signal"), died.get("incarnation")), (Some("SIGKILL"), Some("2")));
+    assert_eq!(
+        (died.get("signal"), died.get("incarnation")),
+        (Some("SIGKILL"), Some("2"))
+    );
     let line = pair.stdout_line();
     assert_eq!(value(&line, "count"), (committed + 1).to_string());
-    assert_eq!((value(&line, "incarnation"), value(&line, "degraded")), ("3", "false"));
+    assert_eq!(
+        (value(&line, "incarnation"), value(&line, "degraded")),
+        ("3", "false")
+    );
     assert!(line.contains("worker 2 was killed by SIGKILL"), "{line}");
     pair.close_stdin();
     let end = pair.finish();
@@ -250,7 +276,10 @@ fn degrading_and_repairing_again_and_again_leaks_nothing_and_loses_nothing() {
         memory.push(Memory::of(dog).private);
     }
     let (first, last) = (memory[2], memory[29]);
-    assert!(last <= first + 64 * 1024, "private memory of the watch dog: {memory:?}");
+    assert!(
+        last <= first + 64 * 1024,
+        "private memory of the watch dog: {memory:?}"
+    );
     pair.close_stdin();
     let end = pair.finish();
     end.expect_code(0);
@@ -294,20 +323,31 @@ fn a_setup_that_fails_in_the_fresh_image_is_tried_again_and_the_worker_lives() {
     let marker = Path::new(env!("CARGO_TARGET_TMPDIR")).join("setup-once.marker");
     let _ = fs::remove_file(&marker);
     shortage.begin();
-    let fixture = Fixture::new(SERVICE).stdin().arg("setup-once").env("MARKER", &marker);
+    let fixture = Fixture::new(SERVICE)
+        .stdin()
+        .arg("setup-once")
+        .env("MARKER", &marker);
     let mut pair = shortage.on(fixture).spawn();
     pair.stdout_line();
     shortage.end();
     commit_until_repaired(&mut pair);
     let warning = pair.event("warning");
-    assert!(warning.value("reason").contains("setup failed: File exists"), "{warning:?}");
+    assert!(
+        warning
+            .value("reason")
+            .contains("setup failed: File exists"),
+        "{warning:?}"
+    );
     // The worker is none the wiser; when it dies, setup works again.
     fs::remove_file(&marker).unwrap();
     pair.write_line("add");
     let count = value(&pair.stdout_line(), "count").to_owned();
     pair.write_line("raise 9");
     let line = pair.stdout_line();
-    assert_eq!((value(&line, "count"), value(&line, "incarnation")), (count.as_str(), "3"));
+    assert_eq!(
+        (value(&line, "count"), value(&line, "incarnation")),
+        (count.as_str(), "3")
+    );
     pair.close_stdin();
     pair.finish().expect_code(0);
     let _ = fs::remove_file(&marker);
@@ -315,7 +355,10 @@ fn a_setup_that_fails_in_the_fresh_image_is_tried_again_and_the_worker_lives() {
 
 #[test]
 fn a_limit_of_processes_degrades_and_a_raised_limit_repairs() {
-    if lacks("a_limit_of_processes_degrades_and_a_raised_limit_repairs", &Power::root()) {
+    if lacks(
+        "a_limit_of_processes_degrades_and_a_raised_limit_repairs",
+        &Power::root(),
+    ) {
         return;
     }
     // An ordinary user whom nobody else is, and a copy of the service that this user may run.
@@ -350,7 +393,10 @@ fn a_limit_of_processes_degrades_and_a_raised_limit_repairs() {
     assert_eq!(degraded.get("errno"), Some("EAGAIN"));
     let line = pair.stdout_line();
     assert!(is_degraded(&pair, &line));
-    assert_eq!((value(&line, "count"), value(&line, "incarnation")), ("1", "3"));
+    assert_eq!(
+        (value(&line, "count"), value(&line, "incarnation")),
+        ("1", "3")
+    );
     limit(pair.pid(), 100);
     let line = commit_until_repaired(&mut pair);
     let count = value(&line, "count").to_owned();
@@ -364,13 +410,26 @@ fn a_limit_of_processes_degrades_and_a_raised_limit_repairs() {
 
 #[test]
 fn forks_that_the_kernel_refuses_from_the_third_on_degrade() {
-    if lacks("forks_that_the_kernel_refuses_from_the_third_on_degrade", &Power::strace()) {
+    if lacks(
+        "forks_that_the_kernel_refuses_from_the_third_on_degrade",
+        &Power::strace(),
+    ) {
         return;
     }
     for (when, restarts) in [("1+", 0), ("3+", 2)] {
         let mut pair = Fixture::new("strace")
-            .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=clone,clone3,fork,vfork", "-e"])
-            .arg(format!("inject=clone,clone3,fork,vfork:error=EAGAIN:when={when}"))
+            .args([
+                "-f",
+                "-qq",
+                "-o",
+                "/dev/null",
+                "-e",
+                "trace=clone,clone3,fork,vfork",
+                "-e",
+            ])
+            .arg(format!(
+                "inject=clone,clone3,fork,vfork:error=EAGAIN:when={when}"
+            ))
             .arg(SERVICE)
             .stdin()
             .spawn();

@@ -18,7 +18,11 @@ fn all_signals(mut pair: Running, expected: &str) -> (Vec<String>, End) {
     assert_eq!(pair.stdout_line(), expected);
     pair.signal(Signal::SIGUSR2);
     let end = pair.finish();
-    let got = stdout_lines(&end).iter().skip(1).map(ToString::to_string).collect();
+    let got = stdout_lines(&end)
+        .iter()
+        .skip(1)
+        .map(ToString::to_string)
+        .collect();
     (got, end)
 }
 
@@ -93,7 +97,9 @@ fn a_graceful_stop_has_the_workers_status() {
 
 #[test]
 fn a_stop_during_the_restart_delay_ends_the_program() {
-    let mut pair = Fixture::new(SERVICE).stdin().env("PPAIR_RESTART_DELAY", "1h");
+    let mut pair = Fixture::new(SERVICE)
+        .stdin()
+        .env("PPAIR_RESTART_DELAY", "1h");
     pair = pair.env("PPAIR_RESTART_DELAY_MAX", "1h");
     let mut pair = pair.spawn();
     pair.write_line("exit 1");
@@ -101,7 +107,14 @@ fn a_stop_during_the_restart_delay_ends_the_program() {
     // The second death without progress is followed by an hour of waiting.
     assert_eq!(pair.event("died").get("delay"), Some("0.000s"));
     let died = pair.event("died");
-    assert!(died.value("delay").trim_end_matches('s').parse::<f64>().unwrap() > 3_000.0, "{died:?}");
+    assert!(
+        died.value("delay")
+            .trim_end_matches('s')
+            .parse::<f64>()
+            .unwrap()
+            > 3_000.0,
+        "{died:?}"
+    );
     // A hang-up that is a request to read the configuration again is no stop.
     pair.signal(Signal::SIGHUP);
     pair.signal(Signal::SIGTERM);
@@ -142,10 +155,16 @@ fn the_worker_has_the_mask_and_the_dispositions_of_the_programs_start() {
         let script = format!("trap '' CHLD USR1; exec {program}");
         let end = Fixture::new("/bin/sh").arg("-c").arg(script).run();
         end.expect_code(0);
-        stdout_lines(&end).iter().map(ToString::to_string).collect::<Vec<_>>()
+        stdout_lines(&end)
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
     };
     let pair = masks(env!("CARGO_BIN_EXE_masks"));
     let alone = masks(&format!("env PPAIR=off {}", env!("CARGO_BIN_EXE_masks")));
     assert_eq!(pair, alone);
-    assert!(pair.iter().any(|line| line.starts_with("SigBlk:")), "{pair:?}");
+    assert!(
+        pair.iter().any(|line| line.starts_with("SigBlk:")),
+        "{pair:?}"
+    );
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use ppair_tests::{Event, Fixture, Running, children, descriptors, eventually, is_alive, stdout_lines};
+use ppair_tests::{
+    Event, Fixture, Running, children, descriptors, eventually, is_alive, stdout_lines,
+};
 
 const SERVICE: &str = env!("CARGO_BIN_EXE_service");
 
@@ -18,7 +20,9 @@ fn service_with(change: impl FnOnce(Fixture) -> Fixture) -> Running {
 /// One `key=value` of the service's last line.
 fn value<'a>(line: &'a str, key: &str) -> &'a str {
     let start = format!("{key}=");
-    let found = line.split(' ').find_map(|word| word.strip_prefix(start.as_str()));
+    let found = line
+        .split(' ')
+        .find_map(|word| word.strip_prefix(start.as_str()));
     found.unwrap_or_else(|| panic!("no {key} in {line:?}"))
 }
 
@@ -35,7 +39,11 @@ fn die(how: &str) -> Event {
     pair.close_stdin();
     let end = pair.finish();
     end.expect_code(0);
-    let last = stdout_lines(&end).last().copied().expect("it printed").to_owned();
+    let last = stdout_lines(&end)
+        .last()
+        .copied()
+        .expect("it printed")
+        .to_owned();
     assert_eq!(value(&last, "count"), "1");
     assert_eq!(value(&last, "incarnation"), "2");
     assert_eq!(value(&last, "from"), "Current/1");
@@ -51,14 +59,24 @@ fn an_exit_is_reported_with_its_code() {
     assert_eq!(died.get("delay"), Some("0.000s"));
     assert_eq!(died.get("generation"), Some("1"));
     assert!(died.value("uptime").ends_with('s'));
-    assert!(died.value("maxrss").strip_suffix("KiB").unwrap().parse::<u64>().unwrap() > 0);
+    assert!(
+        died.value("maxrss")
+            .strip_suffix("KiB")
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            > 0
+    );
 }
 
 #[test]
 fn a_signal_is_reported_by_name() {
-    for (how, name) in
-        [("abort", "SIGABRT"), ("raise 9", "SIGKILL"), ("raise 8", "SIGFPE"), ("raise 31", "SIGSYS")]
-    {
+    for (how, name) in [
+        ("abort", "SIGABRT"),
+        ("raise 9", "SIGKILL"),
+        ("raise 8", "SIGFPE"),
+        ("raise 31", "SIGSYS"),
+    ] {
         let died = die(how);
         assert_eq!(died.get("cause"), Some("signal"), "{died:?}");
         assert_eq!(died.get("signal"), Some(name));
@@ -92,11 +110,17 @@ fn a_caught_panic_is_not_the_cause_of_a_later_death() {
     pair.write_line("caught harmless");
     pair.write_line("raise 9");
     let died = pair.event("died");
-    assert_eq!((died.get("cause"), died.get("signal")), (Some("signal"), Some("SIGKILL")));
+    assert_eq!(
+        (died.get("cause"), died.get("signal")),
+        (Some("signal"), Some("SIGKILL"))
+    );
     // Nor does the next worker inherit the note.
     pair.write_line("exit 101");
     let died = pair.event("died");
-    assert_eq!((died.get("cause"), died.get("code")), (Some("exit"), Some("101")));
+    assert_eq!(
+        (died.get("cause"), died.get("code")),
+        (Some("exit"), Some("101"))
+    );
     pair.close_stdin();
     pair.finish().expect_code(0);
 }
@@ -113,7 +137,12 @@ fn exit_0_ends_the_run_without_a_death() {
 
 #[test]
 fn the_programs_status_is_that_of_a_worker_that_is_not_restarted() {
-    for (how, status) in [("exit 3", 3), ("exit 255", 255), ("raise 9", 137), ("panic x", 101)] {
+    for (how, status) in [
+        ("exit 3", 3),
+        ("exit 255", 255),
+        ("raise 9", 137),
+        ("panic x", 101),
+    ] {
         let mut pair = service_with(|fixture| fixture.env("PPAIR_RESTART", "never"));
         pair.write_line(how);
         let end = pair.finish();
@@ -145,7 +174,10 @@ fn restart_always_restarts_a_clean_exit() {
     let mut pair = service_with(|fixture| fixture.env("PPAIR_RESTART", "always"));
     pair.write_line("exit 0");
     let died = pair.event("died");
-    assert_eq!((died.get("code"), died.get("next")), (Some("0"), Some("restart")));
+    assert_eq!(
+        (died.get("code"), died.get("next")),
+        (Some("0"), Some("restart"))
+    );
     pair.write_line("exit 78");
     pair.finish().expect_code(78);
 }
@@ -153,7 +185,9 @@ fn restart_always_restarts_a_clean_exit() {
 #[test]
 fn gives_up_with_70_after_max_restarts_in_a_row_without_progress() {
     let mut pair = service_with(|fixture| {
-        fixture.env("PPAIR_MAX_RESTARTS", "3").env("PPAIR_RESTART_DELAY", "1ms")
+        fixture
+            .env("PPAIR_MAX_RESTARTS", "3")
+            .env("PPAIR_RESTART_DELAY", "1ms")
     });
     for _ in 0..4 {
         pair.write_line("exit 1");
@@ -166,13 +200,18 @@ fn gives_up_with_70_after_max_restarts_in_a_row_without_progress() {
     assert_eq!(next, ["restart", "restart", "restart", "give_up"]);
     assert_eq!(deaths[0].get("delay"), Some("0.000s"));
     let gave_up = &end.events("gave_up")[0];
-    assert_eq!((gave_up.get("restarts"), gave_up.get("code")), (Some("3"), Some("70")));
+    assert_eq!(
+        (gave_up.get("restarts"), gave_up.get("code")),
+        (Some("3"), Some("70"))
+    );
 }
 
 #[test]
 fn progress_refills_the_budget() {
     let mut pair = service_with(|fixture| {
-        fixture.env("PPAIR_MAX_RESTARTS", "1").env("PPAIR_RESTART_DELAY", "1ms")
+        fixture
+            .env("PPAIR_MAX_RESTARTS", "1")
+            .env("PPAIR_RESTART_DELAY", "1ms")
     });
     for _ in 0..20 {
         pair.write_line("exit 1");
@@ -184,7 +223,10 @@ fn progress_refills_the_budget() {
     let end = pair.finish();
     end.expect_code(0);
     let last = stdout_lines(&end).last().copied().unwrap().to_owned();
-    assert_eq!((value(&last, "count"), value(&last, "incarnation")), ("20", "41"));
+    assert_eq!(
+        (value(&last, "count"), value(&last, "incarnation")),
+        ("20", "41")
+    );
 }
 
 #[test]
@@ -194,7 +236,10 @@ fn the_next_worker_knows_why_the_last_one_died() {
     pair.write_line("panic out of ideas");
     let line = pair.stdout_line();
     assert!(line.contains("incarnation=2"), "{line}");
-    assert!(line.contains("worker 1 panicked at tests/src/bin/service.rs:"), "{line}");
+    assert!(
+        line.contains("worker 1 panicked at tests/src/bin/service.rs:"),
+        "{line}"
+    );
     assert!(line.contains(": out of ideas after "), "{line}");
     pair.close_stdin();
     pair.finish().expect_code(0);
@@ -222,7 +267,10 @@ fn what_setup_prints_is_printed_once() {
     pair.write_line("exit 1");
     pair.close_stdin();
     let end = pair.finish();
-    let printed = stdout_lines(&end).iter().filter(|line| line.contains("from setup")).count();
+    let printed = stdout_lines(&end)
+        .iter()
+        .filter(|line| line.contains("from setup"))
+        .count();
     assert_eq!(printed, 1);
 }
 
@@ -258,7 +306,10 @@ fn a_bad_option_in_the_environment_is_refused_with_what_is_right() {
 fn an_unknown_variable_is_a_warning_and_no_more() {
     let mut pair = service_with(|fixture| fixture.env("PPAIR_MAX_RESTART", "3"));
     let warning = pair.event("warning");
-    assert!(warning.value("reason").contains("PPAIR_MAX_RESTART "), "{warning:?}");
+    assert!(
+        warning.value("reason").contains("PPAIR_MAX_RESTART "),
+        "{warning:?}"
+    );
     pair.close_stdin();
     pair.finish().expect_code(0);
 }
@@ -268,7 +319,11 @@ fn a_second_pair_in_a_worker_is_refused_and_not_restarted() {
     let end = service_with(|fixture| fixture.arg("twice")).finish();
     end.expect_code(78);
     assert_eq!(end.events("started").len(), 1);
-    assert!(end.events("refused")[0].value("reason").contains("second pair"));
+    assert!(
+        end.events("refused")[0]
+            .value("reason")
+            .contains("second pair")
+    );
 }
 
 #[test]
@@ -299,7 +354,9 @@ fn the_worker_dies_with_its_watch_dog() {
     let worker = pair.event("started").pid("worker");
     pair.stdout_line();
     pair.signal(Signal::SIGKILL);
-    eventually("the worker to be gone", Duration::from_secs(10), || (!is_alive(worker)).then_some(()));
+    eventually("the worker to be gone", Duration::from_secs(10), || {
+        (!is_alive(worker)).then_some(())
+    });
 }
 
 #[test]

@@ -2,13 +2,13 @@
 
 use core::cell::Cell;
 use core::mem::MaybeUninit;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use static_assertions::assert_impl_all;
 
 use super::HardState;
-use super::commit::{Fenced, Region, words_for};
+use super::commit::{Fenced, Region, tag, words_for};
 use super::layout::Layout;
 use super::recovery::{Origin, Recovered};
 use super::segment::Segment;
@@ -48,7 +48,8 @@ pub struct Checkpoint<T> {
 assert_impl_all!(Checkpoint<u64>: Clone, Send, Sync);
 
 struct Shared<T> {
-    segment: &'static Segment,
+    /// The incarnation that this process may commit as.
+    incarnation: &'static AtomicU32,
     region: Region<'static>,
     /// What this worker started from, and the generation that was published then.
     start: T,
@@ -88,6 +89,7 @@ impl<T: HardState> Checkpoint<T> {
     pub(crate) fn new(
         segment: &'static Segment,
         number: usize,
+        incarnation: &'static AtomicU32,
         recovered: &Recovered,
         initial: fn() -> T,
     ) -> Self {
@@ -98,7 +100,7 @@ impl<T: HardState> Checkpoint<T> {
             .map_or_else(initial, from_valid_bytes::<T>);
         let staged = vec![0; words_for(region.bytes()) * size_of::<u64>()].into_boxed_slice();
         let shared = Shared {
-            segment,
+            incarnation,
             region,
             start,
             origin: recovered.origin,
@@ -245,9 +247,10 @@ struct Turn<'a, T> {
 impl<T: HardState> Turn<'_, T> {
     fn commit(&mut self, value: &T) -> Result<u64, Fenced> {
         stage(value, &mut self.staged);
-        self.shared
-            .region
-            .commit(self.shared.segment.tag(), &self.staged)
+        self.shared.region.commit(
+            tag(self.shared.incarnation.load(Ordering::Relaxed)),
+            &self.staged,
+        )
     }
 }
 

@@ -28,9 +28,9 @@ fn segment<T: HardState>() -> &'static Segment {
 /// The handle of a worker that starts now as `incarnation`.
 fn enter<T: HardState + Default>(segment: &'static Segment, incarnation: u32) -> Checkpoint<T> {
     segment.fence(incarnation);
-    segment.commit_as(incarnation);
     let recovered = recover(&segment.region(0), "state", layout::<T>());
-    Checkpoint::new(segment, 0, &recovered, T::default)
+    let incarnation = Box::leak(Box::new(AtomicU32::new(incarnation)));
+    Checkpoint::new(segment, 0, incarnation, &recovered, T::default)
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! one step from mapped bytes to words; everything above works on `&[AtomicU64]` and needs no `unsafe`.
 
 use core::num::NonZeroUsize;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::os::fd::{AsFd, OwnedFd};
 
 use memoffset::offset_of;
@@ -56,8 +56,6 @@ pub(crate) struct Segment {
     mapping: Mapping,
     file: OwnedFd,
     specs: Vec<RegionSpec>,
-    /// The incarnation that this process may commit as. It lies in the process and not in the segment.
-    incarnation: AtomicU32,
 }
 
 impl Segment {
@@ -102,7 +100,6 @@ impl Segment {
             mapping,
             file,
             specs,
-            incarnation: AtomicU32::new(0),
         })
     }
 
@@ -151,16 +148,6 @@ impl Segment {
     pub(crate) fn fence(&self, incarnation: u32) {
         self.regions()
             .for_each(|region| region.fence(tag(incarnation)));
-    }
-
-    /// This process commits as `incarnation` from now on.
-    pub(crate) fn commit_as(&self, incarnation: u32) {
-        self.incarnation.store(incarnation, Ordering::Relaxed);
-    }
-
-    /// The tag that this process commits with.
-    pub(crate) fn tag(&self) -> u8 {
-        tag(self.incarnation.load(Ordering::Relaxed))
     }
 
     fn words(&self) -> &[AtomicU64] {

@@ -2,7 +2,8 @@
 
 use nix::unistd::{self, ForkResult};
 
-use super::{Errno, process};
+use super::Errno;
+use super::process::Alone;
 
 /// Which side of a `fork` this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,18 +14,12 @@ pub(crate) enum Side {
     Child,
 }
 
-/// Forks the process if it has one thread: otherwise the child would have a copy of every lock that another thread held, and
+/// Forks the process, which has one thread: otherwise the child would have a copy of every lock that another thread held, and
 /// no thread that ever unlocks it.
-///
-/// # Errors
-///
-/// `EBUSY` if there are several threads, else what `fork` says.
-pub(crate) fn fork() -> Result<Side, Errno> {
-    if !process::is_alone() {
-        return Err(Errno::EBUSY);
-    }
-    // SAFETY: `is_alone` has just found one thread, this one, so nobody can start another before the call; the child may
-    // then call anything (signal-safety(7)).
+#[inline]
+pub(crate) fn fork(_: &Alone) -> Result<Side, Errno> {
+    // SAFETY: an `Alone` is made only where there is one thread, and whoever holds one starts no other. So the child may
+    // call anything (signal-safety(7)).
     match unsafe { unistd::fork() }? {
         ForkResult::Parent { child } => Ok(Side::Parent(child.as_raw())),
         ForkResult::Child => Ok(Side::Child),

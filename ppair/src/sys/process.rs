@@ -1,8 +1,6 @@
 //! What a process knows and says about itself.
 
 use nix::libc;
-use nix::sys::prctl;
-use nix::sys::signal::Signal;
 use nix::unistd;
 
 use super::Errno;
@@ -14,7 +12,9 @@ pub(crate) fn pid() -> i32 {
 
 /// `getppid`.
 pub(crate) fn parent() -> i32 {
-    unistd::getppid().as_raw()
+    // SAFETY: the call takes nothing, touches nothing and cannot fail.
+    let parent = unsafe { libc::syscall(libc::SYS_getppid) };
+    i32::try_from(parent).unwrap_or(0)
 }
 
 /// Whether this process leads its session: then a terminal that hangs up tells it alone.
@@ -29,7 +29,10 @@ pub(crate) fn shares_group_with(other: i32) -> bool {
 
 /// Asks the kernel to send `SIGTERM` to this process when its parent dies.
 pub(crate) fn die_with_parent() -> Result<(), Errno> {
-    prctl::set_pdeathsig(Signal::SIGTERM)
+    // By `syscall`, as in `signal::change_mask`, for the sake of the pages that a new worker has to fault in.
+    // SAFETY: `PR_SET_PDEATHSIG` takes an integer only.
+    let result = unsafe { libc::syscall(libc::SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGTERM) };
+    Errno::result(result).map(drop)
 }
 
 /// Ends this process at once: no destructor, no `atexit` handler and no buffer of the user's runs.
@@ -38,14 +41,28 @@ pub(crate) fn exit_now(code: u8) -> ! {
     unsafe { libc::_exit(i32::from(code)) }
 }
 
-/// Whether this process has one thread. Where `/proc` does not tell, it is taken to have: nothing of ppair starts one, and
-/// the documentation of `Pair::start` asks the same of its caller.
-pub(crate) fn is_alone() -> bool {
-    thread_count().is_none_or(|threads| threads == 1)
+/// Shows that this process has one thread. Whoever holds one starts no thread and runs no code that might.
+#[derive(Debug)]
+pub(crate) struct Alone(());
+
+impl Alone {
+    /// Looks; `None` if there is another thread, or `/proc` does not tell.
+    pub(crate) fn look() -> Option<Self> {
+        (thread_count() == Some(1)).then_some(Self(()))
+    }
+
+    /// Looks before any code of the user's but `setup` has run; `None` if there is another thread. Where `/proc` does not
+    /// tell, the process is taken to be alone: ppair has started no thread, and the documentation of `Pair::start` asks the
+    /// same of its caller.
+    pub(crate) fn look_at_start() -> Option<Self> {
+        thread_count()
+            .is_none_or(|threads| threads == 1)
+            .then_some(Self(()))
+    }
 }
 
 /// The number of threads of this process, or `None` where `/proc` does not tell.
-pub(crate) fn thread_count() -> Option<u64> {
+fn thread_count() -> Option<u64> {
     // The link count of this folder is two (itself and its name above) and one for each thread: one call, no allocation.
     let stat = nix::sys::stat::stat("/proc/self/task").ok()?;
     #[allow(clippy::useless_conversion, reason = "it has 32 bits on aarch64")]
@@ -57,10 +74,8 @@ pub(crate) fn thread_count() -> Option<u64> {
 /// there, is not text, or there is another thread that may be reading the environment.
 pub(crate) fn take_variable(name: &str) -> Option<String> {
     let value = std::env::var(name).ok()?;
-    if !is_alone() {
-        return None;
-    }
-    // SAFETY: `is_alone` has just found one thread, this one, so nobody reads the environment meanwhile.
+    let _alone = Alone::look()?;
+    // SAFETY: there is one thread, this one, as just seen, so nobody reads the environment meanwhile.
     unsafe { std::env::remove_var(name) };
     Some(value)
 }

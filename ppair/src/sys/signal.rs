@@ -56,28 +56,6 @@ impl Set {
     const fn bit(signal: i32) -> u64 {
         1 << (signal - 1)
     }
-
-    fn to_libc(self) -> libc::sigset_t {
-        let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
-        // SAFETY: `set` is valid and writable; `sigemptyset` initialises it whole.
-        let _ = unsafe { libc::sigemptyset(set.as_mut_ptr()) };
-        for signal in (1..=64).filter(|&signal| self.has(signal)) {
-            // SAFETY: `set` was initialised above; a number that libc keeps for itself is refused and changes nothing.
-            let _ = unsafe { libc::sigaddset(set.as_mut_ptr(), signal) };
-        }
-        // SAFETY: initialised by `sigemptyset` above.
-        unsafe { set.assume_init() }
-    }
-
-    fn from_libc(set: &libc::sigset_t) -> Self {
-        // SAFETY: `set` is initialised; a number that is no signal gives -1, which is not 1.
-        let has = |signal: &i32| unsafe { libc::sigismember(set, *signal) } == 1;
-        Self(
-            (1..=64)
-                .filter(has)
-                .fold(0, |bits, signal| bits | Self::bit(signal)),
-        )
-    }
 }
 
 /// Adds `set` to the blocked signals of this thread and returns the mask from before.
@@ -90,17 +68,22 @@ pub(crate) fn set_mask(set: Set) -> Result<Set, Errno> {
     change_mask(libc::SIG_SETMASK, set)
 }
 
+/// The kernel's own call, and not the C library's: the kernel's set is the 64 bits of a [`Set`], and the page of `syscall` is
+/// the only one of the library that a new worker has to fault in.
 fn change_mask(how: i32, set: Set) -> Result<Set, Errno> {
-    let set = set.to_libc();
-    let mut old = Set::of(&[]).to_libc();
-    // SAFETY: both sets are initialised and valid for the length of the call.
-    let result = unsafe { libc::pthread_sigmask(how, &raw const set, &raw mut old) };
-    // pthread_sigmask(3) returns the error number instead of setting `errno`.
-    if result == 0 {
-        Ok(Set::from_libc(&old))
-    } else {
-        Err(Errno::from_raw(result))
-    }
+    let mut old = 0_u64;
+    let size = size_of::<u64>();
+    // SAFETY: both sets are valid for the length of the call and as long as `size` says; `old` is writable.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            how,
+            &raw const set.0,
+            &raw mut old,
+            size,
+        )
+    };
+    Errno::result(result).map(|_| Set(old))
 }
 
 /// Whether `signal` is ignored by this process.
@@ -149,11 +132,19 @@ pub(crate) fn wait(set: Set, timeout: Option<Duration>) -> Result<Option<Taken>,
     let timeout = timeout
         .as_ref()
         .map_or(core::ptr::null(), core::ptr::from_ref);
-    let set = set.to_libc();
-    // SAFETY: `set` is initialised, `info` is writable, and `timeout` is null or points to a live `timespec`.
-    let signal = unsafe { libc::sigtimedwait(&raw const set, info.as_mut_ptr(), timeout) };
+    // SAFETY: the set is valid and as long as said, `info` is writable, and `timeout` is null or points to a live `timespec`.
+    let signal = unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigtimedwait,
+            &raw const set.0,
+            info.as_mut_ptr(),
+            timeout,
+            size_of::<u64>(),
+        )
+    };
     match Errno::result(signal) {
         Ok(signal) => {
+            let signal = i32::try_from(signal).unwrap_or(0);
             // SAFETY: zeroed above and filled by the call; a struct of integers and pointers, never dereferenced here.
             let info = unsafe { info.assume_init() };
             Ok(Some(Taken {

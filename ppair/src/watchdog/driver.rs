@@ -1,5 +1,9 @@
 //! The thin shell around the machine: actions become system calls, what the system says becomes events. One thread, no
 //! allocation in the loop, no panic, and no code of the user's.
+//!
+//! What lies between a death and the next worker's first line is kept short: every page that a new worker touches is a fault,
+//! at some microseconds each. So functions with large frames are not inlined, nothing large is moved, and nothing is
+//! allocated on that way.
 
 use core::time::Duration;
 
@@ -11,6 +15,7 @@ use crate::exit::Exit;
 use crate::resume::{Baton, Relay};
 use crate::state::segment::Segment;
 use crate::sys::fork::{Side, fork};
+use crate::sys::process::Alone;
 use crate::sys::signal::{SIGCHLD, SIGKILL, SIGTERM};
 use crate::sys::{Errno, clock, process, signal, stderr, wait};
 use crate::worker::Beginning;
@@ -41,6 +46,8 @@ pub(crate) struct WatchDog {
     machine: Machine,
     options: Options,
     world: World,
+    /// It starts no thread, and runs no code but its own.
+    alone: Alone,
     segment: &'static Segment,
     image: Image,
     pid: i32,
@@ -57,6 +64,15 @@ pub(crate) struct WatchDog {
     failed: Option<(&'static str, Errno)>,
 }
 
+/// What a process is that runs the user's `main`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A worker.
+    Worker,
+    /// The watch dog itself.
+    Degraded,
+}
+
 /// What came of `Action::Fork`.
 enum Forked {
     /// This process is the worker.
@@ -66,11 +82,17 @@ enum Forked {
 
 impl WatchDog {
     /// The watch dog of a pair that has not begun.
-    pub(crate) fn new(options: Options, world: World, segment: &'static Segment) -> Self {
+    pub(crate) fn new(
+        options: Options,
+        world: World,
+        alone: Alone,
+        segment: &'static Segment,
+    ) -> Self {
         Self {
             machine: Machine::new(options),
             options,
             world,
+            alone,
             segment,
             image: Image::Fresh,
             pid: process::pid(),
@@ -96,15 +118,15 @@ impl WatchDog {
 
     /// Forks the first worker and watches over it and its successors. Returns only in a process that runs the user's
     /// `main`: a worker, or this process if `fork` failed.
-    pub(crate) fn run(&mut self) -> Beginning {
-        if let Some(beginning) = self.step(Event::Start) {
-            return beginning;
+    pub(crate) fn run(&mut self) -> Role {
+        if let Some(role) = self.step(Event::Start) {
+            return role;
         }
         self.watch()
     }
 
     /// As [`run`](Self::run), for a worker that runs already; `None` if its successor is to be forked at once.
-    pub(crate) fn run_with(&mut self, worker: Option<Running>) -> Beginning {
+    pub(crate) fn run_with(&mut self, worker: Option<Running>) -> Role {
         if worker.is_none() {
             self.machine = Machine::forking(self.options, self.machine.restarts());
             return self.run();
@@ -113,17 +135,18 @@ impl WatchDog {
         self.watch()
     }
 
-    fn watch(&mut self) -> Beginning {
+    fn watch(&mut self) -> Role {
         loop {
+            // Before each wait: the worker may have died while nobody listened, for instance during an `exec`.
+            if let Some(role) = self.look_after_worker() {
+                return role;
+            }
             if core::mem::take(&mut self.just_forked) {
                 self.catch_up();
+                continue;
             }
-            // Before each wait: the worker may have died while nobody listened, for instance during an `exec`.
-            if let Some(beginning) = self.look_after_worker() {
-                return beginning;
-            }
-            if let Some(beginning) = self.wait() {
-                return beginning;
+            if let Some(role) = self.wait() {
+                return role;
             }
         }
     }
@@ -131,6 +154,7 @@ impl WatchDog {
     /// Passes on what arrived around the fork. A terminal's signal may have come just before, when there was no worker to
     /// get it, so it is passed on too. If it came just after, the worker has it twice at the most, and once if it is still
     /// pending there.
+    #[inline(never)]
     fn catch_up(&mut self) {
         while let Ok(Some(taken)) = signal::wait(WAITED, Some(Duration::ZERO)) {
             if taken.signal != SIGCHLD {
@@ -146,7 +170,8 @@ impl WatchDog {
     }
 
     /// Waits for a signal or the timer and steps the machine.
-    fn wait(&mut self) -> Option<Beginning> {
+    #[inline(never)]
+    fn wait(&mut self) -> Option<Role> {
         let timeout = self
             .deadline
             .map(|deadline| deadline.saturating_sub(clock::now()));
@@ -167,7 +192,7 @@ impl WatchDog {
         }
     }
 
-    fn on_signal(&mut self, taken: signal::Taken) -> Option<Beginning> {
+    fn on_signal(&mut self, taken: signal::Taken) -> Option<Role> {
         if taken.signal == SIGCHLD {
             return None;
         }
@@ -184,7 +209,14 @@ impl WatchDog {
     }
 
     /// Reaps the worker if it has died, and steps the machine.
-    fn look_after_worker(&mut self) -> Option<Beginning> {
+    fn look_after_worker(&mut self) -> Option<Role> {
+        let death = self.bury()?;
+        self.step(death)
+    }
+
+    /// Reaps the worker if it has died, and puts down why.
+    #[inline(never)]
+    fn bury(&mut self) -> Option<Event> {
         let worker = self.worker?;
         let (exit, max_rss_kib) = match wait::reap(worker.pid) {
             Ok(None) => return None,
@@ -192,13 +224,8 @@ impl WatchDog {
             Err(Errno::ECHILD) => {
                 // It is gone and took the reason with it. The service goes on all the same.
                 self.complain("wait4", Errno::ECHILD);
-                (
-                    Exit::Signal {
-                        signal: SIGKILL,
-                        core: false,
-                    },
-                    0,
-                )
+                let (signal, core) = (SIGKILL, false);
+                (Exit::Signal { signal, core }, 0)
             }
             Err(errno) => {
                 self.complain("wait4", errno);
@@ -206,29 +233,27 @@ impl WatchDog {
                 return None;
             }
         };
-        let death = Death {
+        // A stop signal that arrived by now wins over a restart. With a worker that is dead but not forgotten, a signal leads
+        // to no fork and no end, so there is no role to return.
+        while let Ok(Some(taken)) = signal::wait(WAITED, Some(Duration::ZERO)) {
+            let _ = self.on_signal(taken);
+        }
+        let now = clock::now();
+        let death = self.last_death.insert(Death {
             worker: worker.pid,
             incarnation: self.incarnation,
             exit,
             note: self.segment.black_box().panic_note(),
-            uptime: clock::now().saturating_sub(worker.since),
+            uptime: now.saturating_sub(worker.since),
             max_rss_kib,
             generation: self.segment.generation(),
-        };
+        });
         let progressed =
             death.generation != self.generation || death.uptime >= self.options.healthy_after;
-        self.last_death = Some(death);
-        // A stop signal that arrived by now wins over a restart. The dead worker can be sent it: it is the machine that has
-        // to know.
-        while let Ok(Some(taken)) = signal::wait(WAITED, Some(Duration::ZERO)) {
-            if let Some(beginning) = self.on_signal(taken) {
-                return Some(beginning);
-            }
-        }
         self.worker = None;
         self.deadline = None;
-        let random = clock::now().subsec_nanos().wrapping_mul(0x9e37_79b9);
-        self.step(Event::Died {
+        let random = now.subsec_nanos().wrapping_mul(0x9e37_79b9);
+        Some(Event::Died {
             exit,
             progressed,
             random,
@@ -236,18 +261,18 @@ impl WatchDog {
     }
 
     /// One step of the machine, with everything that follows from it.
-    fn step(&mut self, event: Event) -> Option<Beginning> {
+    fn step(&mut self, event: Event) -> Option<Role> {
         let mut event = Some(event);
         while let Some(now) = event.take() {
             for action in self.machine.step(now) {
                 match action {
                     Action::Fork => match self.fork() {
-                        Forked::Worker => return Some(self.beginning(false)),
+                        Forked::Worker => return Some(Role::Worker),
                         Forked::Watchdog(answer) => event = Some(answer),
                     },
                     Action::Serve(errno) => {
                         self.serve(errno);
-                        return Some(self.beginning(true));
+                        return Some(Role::Degraded);
                     }
                     Action::Forward(signal) => self.forward(signal),
                     Action::LogDied { restarts, next } => {
@@ -281,7 +306,7 @@ impl WatchDog {
         self.segment.black_box().clear();
         self.segment.fence(self.incarnation);
         self.generation = self.segment.generation();
-        match fork() {
+        match fork(&self.alone) {
             Ok(Side::Child) => {
                 self.become_worker();
                 Forked::Worker
@@ -300,7 +325,6 @@ impl WatchDog {
 
     /// In the new process, before any code of the user's.
     fn become_worker(&self) {
-        self.segment.commit_as(self.incarnation);
         if let Err(errno) = self.world.leave() {
             say(&Say::Failed {
                 call: "sigprocmask",
@@ -311,8 +335,8 @@ impl WatchDog {
     }
 
     /// This process serves as the worker.
+    #[inline(never)]
     fn serve(&mut self, errno: Errno) {
-        self.segment.commit_as(self.incarnation);
         say(&Say::Degraded {
             watchdog: self.pid,
             errno,
@@ -327,6 +351,7 @@ impl WatchDog {
         }
     }
 
+    #[inline(never)]
     fn start_afresh(&self, relay: &Relay) -> Forked {
         loop {
             let errno = relay.exec();
@@ -358,17 +383,20 @@ impl WatchDog {
     }
 
     /// Says that a system call failed, unless that is what was said last.
+    #[inline(never)]
     fn complain(&mut self, call: &'static str, errno: Errno) {
         if self.failed.replace((call, errno)) != Some((call, errno)) {
             say(&Say::Failed { call, errno });
         }
     }
 
-    fn beginning(&self, degraded: bool) -> Beginning {
+    /// What a process that came back from [`run`](Self::run) in this role has to know. It is the last thing that the watch
+    /// dog does there.
+    pub(crate) fn beginning(&'static self, role: Role) -> Beginning {
         Beginning {
             incarnation: self.incarnation,
-            last_death: self.last_death,
-            degraded,
+            last_death: self.last_death.as_ref(),
+            degraded: role == Role::Degraded,
         }
     }
 
@@ -377,6 +405,7 @@ impl WatchDog {
         self.machine.restarts()
     }
 
+    #[inline(never)]
     fn say_died(&self, restarts: u32, next: Next) {
         let Some(death) = &self.last_death else {
             return;
@@ -392,6 +421,7 @@ impl WatchDog {
         });
     }
 
+    #[inline(never)]
     fn say_started(&self) {
         let Some(worker) = self.worker else { return };
         say(&Say::Started {
@@ -403,8 +433,11 @@ impl WatchDog {
     }
 }
 
-/// Writes the line of `event`. A log that nobody takes must not keep the service from going on, so an error is dropped
+/// Writes the line of `event`, in a frame of its own: the line's buffer must not make the stack deeper that a worker starts on
+/// and has to copy. A log that nobody takes must not keep the service from going on, so an error is dropped
 /// with the line.
+#[cold]
+#[inline(never)]
 pub(crate) fn say(event: &Say<'_>) {
     let _ = stderr::write_line(Line::of(event).as_bytes());
 }

@@ -16,7 +16,11 @@ struct Words {
 
 impl Default for Words {
     fn default() -> Self {
-        Self { first: 0, words: [0; 60], last: 0 }
+        Self {
+            first: 0,
+            words: [0; 60],
+            last: 0,
+        }
     }
 }
 
@@ -43,16 +47,26 @@ fn main() {
     let others = pair.prepare::<Checkpoint<u64>>();
     let worker = pair.start();
     let (words, others) = (words.enter(&worker), others.enter(&worker));
-    let Some(count) = words.load().count().filter(|count| *count == words.generation()) else {
-        println!("torn: {:?} at generation {}", words.load().words, words.generation());
+    let Some(count) = words
+        .load()
+        .count()
+        .filter(|count| *count == words.generation())
+    else {
+        println!(
+            "torn: {:?} at generation {}",
+            words.load().words,
+            words.generation()
+        );
         exit(78);
     };
     println!("found {count} {}", others.load());
     thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| loop {
-                words.update(Words::add_one);
-                others.update(|others| *others += 1);
+            scope.spawn(|| {
+                loop {
+                    words.update(Words::add_one);
+                    others.update(|others| *others += 1);
+                }
             });
         }
     });

@@ -46,12 +46,20 @@ fn main() {
             process::id(),
             origin.source(),
             origin.generation(),
-            worker.last_death().map(ToString::to_string).unwrap_or_default(),
+            worker
+                .last_death()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
         );
     };
     say("begin");
     // One byte at a time: what this worker has not read is there for the next one.
-    let input = File::from(io::stdin().as_fd().try_clone_to_owned().expect("standard input is open"));
+    let input = File::from(
+        io::stdin()
+            .as_fd()
+            .try_clone_to_owned()
+            .expect("standard input is open"),
+    );
     while let Some(line) = read_line(&input) {
         let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
         match word {
@@ -70,14 +78,19 @@ fn main() {
                 say("caught");
             }
             "thread" => {
-                thread::spawn(|| loop {
-                    thread::park();
+                thread::spawn(|| {
+                    loop {
+                        thread::park();
+                    }
                 });
                 say("thread");
             }
             "child" => {
                 let mut child = Command::new("sleep");
-                child.arg("1000").stdout(Stdio::null()).stderr(Stdio::null());
+                child
+                    .arg("1000")
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::null());
                 mem::forget(child.spawn().expect("`sleep` can be started"));
                 say("child");
             }
@@ -128,7 +141,10 @@ fn raise_by_number(number: &str) {
 fn panic_in_a_thread(text: &str) {
     let text = text.to_owned();
     let thread = thread::Builder::new().name("helper".to_owned());
-    let joined = thread.spawn(move || panic!("{text}")).expect("a thread").join();
+    let joined = thread
+        .spawn(move || panic!("{text}"))
+        .expect("a thread")
+        .join();
     panic::resume_unwind(joined.expect_err("it panics"));
 }
 
@@ -142,6 +158,8 @@ fn read_line(mut input: &File) -> Option<String> {
             _ => line.push(byte[0]),
         }
     }
-    io::stdout().flush().expect("standard output can be written");
+    io::stdout()
+        .flush()
+        .expect("standard output can be written");
     Some(String::from_utf8(line).expect("commands are text"))
 }
