@@ -9,14 +9,15 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::config::Options;
 use crate::event::Event as Say;
+use crate::log::say;
 use crate::resume::{Baton, Relay};
 use crate::state::checkpoint;
 use crate::state::segment::Segment;
 use crate::sys::fork::{Side, fork};
 use crate::sys::process::Alone;
 use crate::sys::{clock, process, signal, wait};
-use crate::watchdog::driver::{Image, Running, WatchDog, die_with, say};
-use crate::worker::Worker;
+use crate::watchdog::driver::{Image, Running, WatchDog};
+use crate::worker::{Worker, die_with};
 use crate::world::{WAITED, World};
 
 /// A degraded pair that may become one again.

@@ -17,6 +17,7 @@ mod degraded;
 mod environment;
 mod event;
 mod exit;
+mod log;
 mod pair;
 mod parameter;
 mod progress;

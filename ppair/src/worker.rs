@@ -6,8 +6,12 @@ use std::sync::Mutex;
 use static_assertions::assert_impl_all;
 
 use crate::death::Death;
+use crate::event::Event as Say;
+use crate::log::say;
 use crate::state::recovery::{Origin, Recovered};
 use crate::state::segment::Segment;
+use crate::sys::process;
+use crate::sys::signal::{self, SIGTERM};
 
 /// What a worker knows of itself: which one it is, why the one before it died, and what it starts from.
 ///
@@ -132,5 +136,21 @@ impl Worker {
     #[must_use]
     pub fn origins(&self) -> &[Origin] {
         &self.inner.origins
+    }
+}
+
+/// The worker does not outlive its watch dog: without one it would have no successor, and whoever starts the program again
+/// would have two.
+pub(crate) fn die_with(watchdog: i32) {
+    if let Err(errno) = process::die_with_parent() {
+        say(&Say::Failed {
+            call: "prctl",
+            errno,
+        });
+        return;
+    }
+    if process::parent() != watchdog {
+        // It died before the request was made.
+        let _ = signal::kill(process::pid(), SIGTERM);
     }
 }

@@ -35,6 +35,7 @@
 //!   `if lacks("name of the test", &Power::strace()) { return; }`: it prints
 //!   `SKIPPED: <test>: needs <power>`, or fails if `PPAIR_REQUIRE_<POWER>=1` is set.
 
+mod cases;
 mod end;
 mod event;
 mod fixture;
@@ -43,9 +44,11 @@ mod process;
 mod random;
 pub mod recovery;
 mod running;
+mod service;
 mod stream;
 mod terminal;
 
+pub use cases::Cases;
 pub use end::{End, stdout_lines};
 pub use event::Event;
 pub use fixture::Fixture;
@@ -57,4 +60,5 @@ pub use process::{
 };
 pub use random::Random;
 pub use running::Running;
+pub use service::value;
 pub use terminal::{Key, Terminal};

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use ppair_tests::{Fixture, Memory, Power, Running, descriptors, lacks, stdout_lines};
+use ppair_tests::{Fixture, Memory, Power, Running, descriptors, lacks, stdout_lines, value};
 
 const SERVICE: &str = env!("CARGO_BIN_EXE_service");
 const SIGNALS: &str = env!("CARGO_BIN_EXE_signals");
@@ -75,14 +75,6 @@ fn library() -> &'static Path {
         assert!(status.expect("a C compiler").success());
         library
     })
-}
-
-fn value<'a>(line: &'a str, key: &str) -> &'a str {
-    let start = format!("{key}=");
-    let found = line
-        .split(' ')
-        .find_map(|word| word.strip_prefix(start.as_str()));
-    found.unwrap_or_else(|| panic!("no {key} in {line:?}"))
 }
 
 fn is_degraded(pair: &Running, line: &str) -> bool {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use ppair_tests::{
-    Event, Fixture, Running, children, descriptors, eventually, is_alive, stdout_lines,
+    Event, Fixture, Running, children, descriptors, eventually, is_alive, stdout_lines, value,
 };
 
 const SERVICE: &str = env!("CARGO_BIN_EXE_service");
@@ -15,15 +15,6 @@ fn service() -> Running {
 
 fn service_with(change: impl FnOnce(Fixture) -> Fixture) -> Running {
     change(Fixture::new(SERVICE).stdin()).spawn()
-}
-
-/// One `key=value` of the service's last line.
-fn value<'a>(line: &'a str, key: &str) -> &'a str {
-    let start = format!("{key}=");
-    let found = line
-        .split(' ')
-        .find_map(|word| word.strip_prefix(start.as_str()));
-    found.unwrap_or_else(|| panic!("no {key} in {line:?}"))
 }
 
 /// Lets the first worker commit once and then die as `how` says; returns the `died` event.

@@ -10,15 +10,16 @@ use core::time::Duration;
 use super::machine::{Action, Event, Machine};
 use crate::config::Options;
 use crate::death::Death;
-use crate::event::{Event as Say, Line, Next};
+use crate::event::{Event as Say, Next};
 use crate::exit::Exit;
+use crate::log::say;
 use crate::resume::{Baton, Relay};
 use crate::state::segment::Segment;
 use crate::sys::fork::{Side, fork};
 use crate::sys::process::Alone;
-use crate::sys::signal::{SIGCHLD, SIGKILL, SIGTERM};
-use crate::sys::{Errno, clock, process, signal, stderr, wait};
-use crate::worker::Beginning;
+use crate::sys::signal::{SIGCHLD, SIGKILL};
+use crate::sys::{Errno, clock, process, signal, wait};
+use crate::worker::{Beginning, die_with};
 use crate::world::{WAITED, World};
 
 /// How long the watch dog rests when the system refuses to let it wait.
@@ -430,30 +431,5 @@ impl WatchDog {
             incarnation: self.incarnation,
             generation: self.generation,
         });
-    }
-}
-
-/// Writes the line of `event`, in a frame of its own: the line's buffer must not make the stack deeper that a worker starts on
-/// and has to copy. A log that nobody takes must not keep the service from going on, so an error is dropped
-/// with the line.
-#[cold]
-#[inline(never)]
-pub(crate) fn say(event: &Say<'_>) {
-    let _ = stderr::write_line(Line::of(event).as_bytes());
-}
-
-/// The worker does not outlive its watch dog: without one it would have no successor, and whoever starts the program again
-/// would have two.
-pub(crate) fn die_with(watchdog: i32) {
-    if let Err(errno) = process::die_with_parent() {
-        say(&Say::Failed {
-            call: "prctl",
-            errno,
-        });
-        return;
-    }
-    if process::parent() != watchdog {
-        // It died before the request was made.
-        let _ = signal::kill(process::pid(), SIGTERM);
     }
 }

@@ -8,13 +8,13 @@ use ppair::{Checkpoint, Config, HardState, Pair};
 
 #[derive(Clone, Copy, HardState)]
 #[repr(C)]
-struct Words {
+struct State {
     first: u8,
     words: [u64; 60],
     last: u32,
 }
 
-impl Default for Words {
+impl Default for State {
     fn default() -> Self {
         Self {
             first: 0,
@@ -24,7 +24,7 @@ impl Default for Words {
     }
 }
 
-impl Words {
+impl State {
     fn add_one(&mut self) {
         self.first = self.first.wrapping_add(1);
         self.words.iter_mut().for_each(|word| *word += 1);
@@ -43,7 +43,7 @@ impl Words {
 
 fn main() {
     let mut pair = Pair::new(Config::new());
-    let words = pair.prepare::<Checkpoint<Words>>();
+    let words = pair.prepare::<Checkpoint<State>>();
     let others = pair.prepare::<Checkpoint<u64>>();
     let worker = pair.start();
     let (words, others) = (words.enter(&worker), others.enter(&worker));
@@ -64,7 +64,7 @@ fn main() {
         for _ in 0..2 {
             scope.spawn(|| {
                 loop {
-                    words.update(Words::add_one);
+                    words.update(State::add_one);
                     others.update(|others| *others += 1);
                 }
             });

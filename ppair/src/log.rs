@@ -1,0 +1,13 @@
+//! Saying what happens.
+
+use crate::event::{Event, Line};
+use crate::sys::stderr;
+
+/// Writes the line of `event`, in a frame of its own: the line's buffer must not make the stack deeper that a worker starts on
+/// and has to copy. A log that nobody takes must not keep the service from going on, so an error is dropped
+/// with the line.
+#[cold]
+#[inline(never)]
+pub(crate) fn say(event: &Event<'_>) {
+    let _ = stderr::write_line(Line::of(event).as_bytes());
+}
