@@ -1,9 +1,12 @@
 //! A program to test: what it gets, and how it starts.
 
 use std::ffi::OsStr;
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
+
+use nix::sys::signal::{SigHandler, Signal, signal};
 
 use crate::end::End;
 use crate::running::Running;
@@ -108,6 +111,8 @@ impl Fixture {
         if self.group {
             self.command.process_group(0);
         }
+        // SAFETY: the closure runs between fork and exec and makes system calls only, which is allowed there.
+        unsafe { self.command.pre_exec(default_signals) };
         let child = self
             .command
             .spawn()
@@ -125,4 +130,21 @@ impl Fixture {
     pub fn run(self) -> End {
         self.spawn().finish()
     }
+}
+
+/// Whoever runs the tests may ignore signals, as `nohup` and a shell's background jobs do; a fixture must not inherit that.
+fn default_signals() -> io::Result<()> {
+    for number in [
+        Signal::SIGHUP,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGTERM,
+        Signal::SIGUSR1,
+        Signal::SIGUSR2,
+        Signal::SIGCHLD,
+    ] {
+        // SAFETY: the default disposition runs no code.
+        unsafe { signal(number, SigHandler::SigDfl) }?;
+    }
+    Ok(())
 }
