@@ -15,10 +15,25 @@ pub struct Death {
     pub(crate) worker: i32,
     pub(crate) incarnation: u32,
     pub(crate) exit: Exit,
+    /// What it left behind, if that is about its end.
     pub(crate) note: Option<PanicNote>,
     pub(crate) uptime: Duration,
     pub(crate) max_rss_kib: u64,
     pub(crate) generation: u64,
+}
+
+/// How long before an abort a panic may have been to be its cause.
+const ABORT_AFTER_PANIC: Duration = Duration::from_secs(1);
+
+/// Whether a panic brought about this end: a panic that somebody caught kills nobody. The code of a panic is rarely anything
+/// else; an abort is, so there the panic must have come just before.
+pub(crate) fn is_cause(note: &PanicNote, exit: Exit, ended: Duration) -> bool {
+    match exit {
+        Exit::Code(code) => code == PANICKED,
+        Exit::Signal { signal, .. } => {
+            signal == SIGABRT && ended.saturating_sub(note.at) < ABORT_AFTER_PANIC
+        }
+    }
 }
 
 /// The cause of a death.
@@ -56,23 +71,16 @@ impl Death {
     /// Why the worker died.
     #[must_use]
     pub fn cause(&self) -> Cause<'_> {
-        // A note counts only beside an end that a panic brings about: a panic that somebody caught kills nobody.
         match (&self.note, self.exit) {
-            (
-                Some(note),
-                Exit::Code(PANICKED)
-                | Exit::Signal {
-                    signal: SIGABRT, ..
-                },
-            ) => Cause::Panic {
+            (Some(note), _) => Cause::Panic {
                 message: note.text.as_str(),
                 file: note.file.as_str(),
                 line: note.line,
                 column: note.column,
                 thread: note.thread.as_str(),
             },
-            (_, Exit::Code(code)) => Cause::Exit { code },
-            (_, Exit::Signal { signal, core }) => Cause::Signal { signal, core },
+            (None, Exit::Code(code)) => Cause::Exit { code },
+            (None, Exit::Signal { signal, core }) => Cause::Signal { signal, core },
         }
     }
 
@@ -125,5 +133,45 @@ impl fmt::Display for Death {
             }
         }
         write!(f, " after {:.3}s", self.uptime.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::sync::atomic::AtomicU64;
+
+    use super::*;
+    use crate::state::black_box::{BlackBox, WORDS};
+
+    /// The note of a panic `at` seconds.
+    fn note(at: u64) -> PanicNote {
+        let words: Vec<_> = (0..WORDS).map(|_| AtomicU64::new(0)).collect();
+        let black_box = BlackBox::new(&words).unwrap();
+        black_box.record_panic("a text", None, "main", Duration::from_secs(at));
+        black_box.panic_note().unwrap()
+    }
+
+    #[test]
+    fn a_panic_is_the_cause_of_its_exit_code_and_of_an_abort_just_after_it() {
+        let (now, abort) = (
+            Duration::from_secs(9),
+            Exit::Signal {
+                signal: SIGABRT,
+                core: false,
+            },
+        );
+        assert!(is_cause(&note(1), Exit::Code(101), now));
+        assert!(is_cause(&note(9), abort, now));
+        // Somebody caught it long ago.
+        assert!(!is_cause(&note(1), abort, now));
+        assert!(!is_cause(&note(9), Exit::Code(1), now));
+        assert!(!is_cause(
+            &note(9),
+            Exit::Signal {
+                signal: 9,
+                core: false
+            },
+            now
+        ));
     }
 }

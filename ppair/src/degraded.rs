@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::config::Options;
 use crate::event::Event as Say;
 use crate::log::say;
-use crate::resume::{Baton, Relay};
+use crate::resume::{Baton, NO_GENERATION, Relay};
 use crate::state::checkpoint;
 use crate::state::segment::Segment;
 use crate::sys::fork::{Side, fork};
@@ -29,8 +29,6 @@ struct Degraded {
     worker: Worker,
     restarts: u32,
     since: Duration,
-    /// The generation at `since`. The repair follows a commit, so its worker has made progress.
-    generation: u64,
     attempts: u32,
     not_before: Duration,
 }
@@ -53,7 +51,6 @@ pub(crate) fn begin(
         worker,
         restarts,
         since: now,
-        generation: segment.generation(),
         attempts: 0,
         not_before: now + options.restart_delay,
     };
@@ -75,7 +72,7 @@ fn try_to_repair() {
         return;
     }
     degraded.not_before = now + degraded.options.restart_delay;
-    if wait::has_children() || process::holds_record_locks() {
+    if wait::has_children() || process::holds_record_locks() || process::has_timers() {
         return;
     }
     // This thread goes from here to the fork without starting another.
@@ -97,6 +94,7 @@ impl Degraded {
         let became_worker = match fork(&alone) {
             Ok(Side::Child) => {
                 self.segment.fence(incarnation);
+                self.segment.black_box().clear();
                 self.worker.repaired(incarnation);
                 checkpoint::clear_after_commit();
                 true
@@ -134,7 +132,8 @@ impl Degraded {
             worker,
             since: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
             incarnation,
-            generation: self.generation,
+            // The repair follows a commit, so this worker has made progress, whatever is committed from here on.
+            generation: NO_GENERATION,
             restarts: self.restarts,
             mask: 0,
             ignored: 0,

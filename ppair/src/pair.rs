@@ -4,7 +4,7 @@ use core::fmt::Display;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::io::Write;
-use std::panic;
+use std::panic::{self, AssertUnwindSafe};
 
 use crate::config::{Config, Options};
 use crate::environment::{self, Environment};
@@ -15,6 +15,7 @@ use crate::resume::{Baton, Relay, Resumed};
 use crate::state::recovery::{Recovered, Source, recover};
 use crate::state::segment::{RegionSpec, Segment};
 use crate::sys::process::{self, Alone};
+use crate::sys::{clock, stderr};
 use crate::watchdog::driver::{Image, WatchDog};
 use crate::worker::{Beginning, Room, Worker};
 use crate::world::World;
@@ -97,14 +98,19 @@ impl Pair {
                  twice",
             );
         }
-        let _ = only_one_thread();
-        let resumed = Resumed::take();
+        // First, so that its variable is gone from the environment.
+        let resumed = Resumed::take()
+            .unwrap_or_else(|errno| fail("cannot take over the pair of this process", errno));
         let read = environment::read(config.options, std::env::vars_os());
         let Environment {
             options,
             off,
             unknown,
         } = read.unwrap_or_else(|wrong| refuse(&wrong.to_string()));
+        if !off {
+            // Before `setup` is run for nothing.
+            let _ = only_one_thread();
+        }
         for name in unknown {
             let known = Environment::known();
             let reason = format!(
@@ -129,26 +135,8 @@ impl Pair {
     ///
     /// It is run again only if the pair was degraded and has been repaired.
     pub fn setup<S: 'static>(self, setup: impl FnOnce() -> S) -> Pair<S> {
-        let Self {
-            options,
-            off,
-            resumed,
-            preparation,
-        } = self;
-        let Preparation {
-            regions, duplicate, ..
-        } = preparation;
-        let setup: &S = Box::leak(Box::new(setup()));
-        Pair {
-            options,
-            off,
-            resumed,
-            preparation: Preparation {
-                setup,
-                regions,
-                duplicate,
-            },
-        }
+        let value = self.run_setup(setup);
+        self.with_setup(value)
     }
 
     /// As [`setup`](Self::setup), with a `setup` that can fail: its error is printed, and the program ends with exit status
@@ -157,16 +145,84 @@ impl Pair {
         self,
         setup: impl FnOnce() -> Result<S, E>,
     ) -> Pair<S> {
-        match setup() {
-            Ok(value) => self.setup(|| value),
+        match self.run_setup(setup) {
+            Ok(value) => self.with_setup(value),
             Err(error) => {
                 let reason = format!("setup failed: {error}");
-                if let Some(resumed) = self.resumed.filter(|resumed| resumed.baton.worker > 0) {
-                    watch_without_setup(self.options, resumed, &reason);
+                if self.watches_over_worker() {
+                    self.watch_without_setup(&reason);
                 }
                 refuse(&reason)
             }
         }
+    }
+
+    /// Runs `setup`. If a worker runs already, a panic must not be its end.
+    fn run_setup<T>(&self, setup: impl FnOnce() -> T) -> T {
+        if !self.watches_over_worker() {
+            return setup();
+        }
+        match panic::catch_unwind(AssertUnwindSafe(setup)) {
+            Ok(value) => value,
+            Err(_) => self.watch_without_setup("setup panicked"),
+        }
+    }
+
+    fn with_setup<S: 'static>(self, value: S) -> Pair<S> {
+        let Preparation {
+            regions, duplicate, ..
+        } = self.preparation;
+        Pair {
+            options: self.options,
+            off: self.off,
+            resumed: self.resumed,
+            preparation: Preparation {
+                setup: Box::leak(Box::new(value)),
+                regions,
+                duplicate,
+            },
+        }
+    }
+
+    /// Whether an earlier image of this process has left it a worker that runs.
+    fn watches_over_worker(&self) -> bool {
+        self.resumed
+            .as_ref()
+            .is_some_and(|resumed| resumed.baton.worker > 0)
+    }
+
+    /// Watches over a worker that runs while `setup` fails in the fresh image. When it dies, the program is started afresh
+    /// once more, so that `setup` has another chance.
+    fn watch_without_setup(&self, reason: &str) -> ! {
+        let Some(Resumed { baton, file }) = &self.resumed else {
+            refuse(reason)
+        };
+        let later = format!("{reason}; the worker goes on, and setup is tried again when it dies");
+        say(&Say::Warning { reason: &later });
+        // The relay and the segment last as long as the process; this is its last function.
+        let file = match file.try_clone() {
+            Ok(file) => Box::leak(Box::new(file)),
+            Err(_) => refuse(reason),
+        };
+        let world = World::resume(baton.mask, baton.ignored);
+        let image = Image::Used(Box::new(Relay::new(
+            Baton {
+                worker: 0,
+                ..*baton
+            },
+            file,
+            world,
+        )));
+        // An empty segment: what the workers commit is not for this image to know.
+        let segment = match Segment::create(Vec::new()) {
+            Ok(segment) => Box::leak(Box::new(segment)),
+            Err(errno) => fail("cannot make shared memory", errno),
+        };
+        let mut dog =
+            WatchDog::new(self.options, world, only_one_thread(), segment).continued(image, baton);
+        dog.run_with(baton.running());
+        // A used image forks nothing and serves nobody, so this is never reached.
+        process::exit_now(exit::SYSTEM)
     }
 }
 
@@ -203,7 +259,6 @@ impl<S: 'static> Pair<S> {
                 "two parameters are checkpoints of the same type `{name}`; give each its own type"
             ));
         }
-        let alone = only_one_thread();
         let specs: Vec<RegionSpec> = preparation
             .regions
             .into_iter()
@@ -221,6 +276,7 @@ impl<S: 'static> Pair<S> {
             Err(errno) => fail("cannot make the shared memory for the hard state", errno),
         };
         hook_panics(segment);
+        stderr::prepare();
         if off {
             segment.fence(1);
             let beginning = Beginning {
@@ -230,6 +286,7 @@ impl<S: 'static> Pair<S> {
             };
             return enter(Room::new(), beginning, segment);
         }
+        let alone = only_one_thread();
         let (world, watchdog) = match baton {
             None => (World::enter(), None),
             Some(baton) => (Ok(World::resume(baton.mask, baton.ignored)), Some(baton)),
@@ -273,31 +330,6 @@ fn enter(room: Room, beginning: Beginning, segment: &'static Segment) -> Worker 
     Worker::new(room, beginning, segment, recovered)
 }
 
-/// Watches over a worker that runs while `setup` fails in the fresh image. When it dies, the program is started afresh once
-/// more, so that `setup` has another chance.
-fn watch_without_setup(options: Options, resumed: Resumed, reason: &str) -> ! {
-    let Resumed { baton, file } = resumed;
-    let later = format!("{reason}; the worker goes on, and setup is tried again when it dies");
-    say(&Say::Warning { reason: &later });
-    let file = Box::leak(Box::new(file));
-    let world = World::resume(baton.mask, baton.ignored);
-    let image = Image::Used(Box::new(Relay::new(
-        Baton { worker: 0, ..baton },
-        file,
-        world,
-    )));
-    // An empty segment: what the workers commit is not for this image to know.
-    let segment = match Segment::create(Vec::new()) {
-        Ok(segment) => Box::leak(Box::new(segment)),
-        Err(errno) => fail("cannot make shared memory", errno),
-    };
-    let mut dog =
-        WatchDog::new(options, world, only_one_thread(), segment).continued(image, &baton);
-    dog.run_with(baton.running());
-    // A used image forks nothing and serves nobody, so this is never reached.
-    process::exit_now(exit::SYSTEM)
-}
-
 /// Lets a panic leave its text and place for the watch dog. The hook that was there still runs, afterwards.
 fn hook_panics(segment: &'static Segment) {
     let next = panic::take_hook();
@@ -310,6 +342,7 @@ fn hook_panics(segment: &'static Segment) {
             text.unwrap_or("(a payload that is not text)"),
             info.location(),
             thread.name().unwrap_or(""),
+            clock::now(),
         );
         next(info);
     }));

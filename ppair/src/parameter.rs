@@ -44,7 +44,7 @@ pub struct Preparation<S: 'static> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<S: 'static, T: HardState + Default> Parameter<S> for Checkpoint<T> {
+impl<S: 'static, T: HardState + Default + Send> Parameter<S> for Checkpoint<T> {
     fn prepare(preparation: &mut Preparation<S>) -> Enter<Self> {
         let layout = &const { T::LAYOUT };
         let number = preparation.regions.len();

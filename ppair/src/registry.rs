@@ -27,7 +27,7 @@ static CHECKPOINTS: Mutex<Vec<Box<dyn Any + Send>>> = Mutex::new(Vec::new());
 /// }
 /// ```
 #[must_use]
-pub fn checkpoint<T: HardState>() -> Option<Checkpoint<T>> {
+pub fn checkpoint<T: HardState + Send>() -> Option<Checkpoint<T>> {
     let checkpoints = CHECKPOINTS.lock().unwrap_or_else(PoisonError::into_inner);
     checkpoints
         .iter()
@@ -35,7 +35,7 @@ pub fn checkpoint<T: HardState>() -> Option<Checkpoint<T>> {
 }
 
 /// Makes `checkpoint` findable.
-pub(crate) fn add<T: HardState>(checkpoint: Checkpoint<T>) {
+pub(crate) fn add<T: HardState + Send>(checkpoint: Checkpoint<T>) {
     CHECKPOINTS
         .lock()
         .unwrap_or_else(PoisonError::into_inner)

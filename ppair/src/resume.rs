@@ -13,6 +13,9 @@ use crate::world::World;
 /// The variable that carries it. It is removed before any code of the user's runs.
 const VARIABLE: &str = "PPAIR_RESUME";
 
+/// A generation that no checkpoint has, so that any other counts as progress.
+pub(crate) const NO_GENERATION: u64 = u64::MAX;
+
 /// What the fresh image has to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Baton {
@@ -84,14 +87,23 @@ pub(crate) struct Resumed {
 }
 
 impl Resumed {
-    /// Takes what was handed over out of the environment. A variable that is not for this process, or does not lead to a
-    /// segment, is dropped: somebody else's environment was inherited.
-    pub(crate) fn take() -> Option<Self> {
-        let text = process::take_variable(VARIABLE)?;
+    /// Takes what was handed over out of the environment. A variable that is not for this process is dropped: somebody
+    /// else's environment was inherited.
+    ///
+    /// # Errors
+    ///
+    /// If it is for this process and the segment cannot be taken over. Then there must be no fresh start beside the worker
+    /// that runs, and without its state.
+    pub(crate) fn take() -> Result<Option<Self>, Errno> {
         // The process id says that this very process has set the variable, before its `exec`.
-        let baton = Baton::from_text(&text).filter(|baton| baton.watchdog == process::pid())?;
-        let file = memory::adopt_inherited(baton.segment).ok()?;
-        Some(Self { baton, file })
+        let baton = process::take_variable(VARIABLE)
+            .and_then(|text| Baton::from_text(&text))
+            .filter(|baton| baton.watchdog == process::pid());
+        let take_over = |baton: Baton| {
+            let file = memory::adopt_inherited(baton.segment)?;
+            Ok(Self { baton, file })
+        };
+        baton.map(take_over).transpose()
     }
 }
 

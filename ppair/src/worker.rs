@@ -118,14 +118,16 @@ impl Worker {
         self.inner.incarnation.load(Ordering::Relaxed)
     }
 
-    /// Why the worker before this one died; `None` in the first worker.
+    /// Why the worker before this one died; `None` in the first worker, and where nobody knows: the watch dog has started
+    /// afresh since, after a repair.
     #[must_use]
     pub fn last_death(&self) -> Option<&Death> {
         self.inner.last_death
     }
 
     /// Whether `fork` failed, so that the watch dog itself serves as the worker and nobody watches over it. It ends by
-    /// itself as soon as a fork works again at a commit, if the process then has one thread and no children.
+    /// itself as soon as a fork works again at a commit, if the process then has one thread, and no children, record locks or
+    /// timers.
     #[must_use]
     pub fn is_degraded(&self) -> bool {
         self.inner.degraded.load(Ordering::Relaxed)

@@ -4,11 +4,12 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 use nix::pty::openpty;
-use nix::unistd::setsid;
+use nix::unistd::{setsid, ttyname};
 
 use crate::fixture::Fixture;
 
@@ -57,6 +58,16 @@ impl Terminal {
             // SAFETY: the closure runs between fork and exec and makes two system calls, which is allowed there.
             unsafe { command.pre_exec(become_leader) };
         })
+    }
+
+    /// The name of the program's side.
+    ///
+    /// # Panics
+    ///
+    /// If it has none.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        ttyname(&self.program).expect("a terminal has a name")
     }
 
     /// Types one key.

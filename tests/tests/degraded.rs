@@ -309,32 +309,33 @@ fn a_process_with_children_is_not_forked_away_from_them() {
     stays_degraded_after("child");
 }
 
-#[test]
-fn a_setup_that_fails_in_the_fresh_image_is_tried_again_and_the_worker_lives() {
-    let shortage = Shortage::new("setup-once");
-    let marker = Path::new(env!("CARGO_TARGET_TMPDIR")).join("setup-once.marker");
+/// After the repair, `setup` goes wrong as `how` says; it works again when the worker dies.
+fn worker_lives_while_setup(how: &str, warning: &str) {
+    let shortage = Shortage::new(how);
+    let marker = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{how}.marker"));
     let _ = fs::remove_file(&marker);
     shortage.begin();
     let fixture = Fixture::new(SERVICE)
         .stdin()
-        .arg("setup-once")
+        .arg(how)
         .env("MARKER", &marker);
-    let mut pair = shortage.on(fixture).spawn();
+    // The one restart that there may be without progress is not spent: the worker has committed.
+    let mut pair = shortage.on(fixture).env("PPAIR_MAX_RESTARTS", "1").spawn();
     pair.stdout_line();
     shortage.end();
     commit_until_repaired(&mut pair);
-    let warning = pair.event("warning");
-    assert!(
-        warning
-            .value("reason")
-            .contains("setup failed: File exists"),
-        "{warning:?}"
-    );
+    let said = pair.event("warning");
+    assert!(said.value("reason").contains(warning), "{said:?}");
     // The worker is none the wiser; when it dies, setup works again.
     fs::remove_file(&marker).unwrap();
     pair.write_line("add");
     let count = value(&pair.stdout_line(), "count").to_owned();
     pair.write_line("raise 9");
+    let died = pair.event("died");
+    assert_eq!(
+        (died.get("signal"), died.get("incarnation")),
+        (Some("SIGKILL"), Some("2"))
+    );
     let line = pair.stdout_line();
     assert_eq!(
         (value(&line, "count"), value(&line, "incarnation")),
@@ -343,6 +344,21 @@ fn a_setup_that_fails_in_the_fresh_image_is_tried_again_and_the_worker_lives() {
     pair.close_stdin();
     pair.finish().expect_code(0);
     let _ = fs::remove_file(&marker);
+}
+
+#[test]
+fn a_setup_that_fails_in_the_fresh_image_is_tried_again_and_the_worker_lives() {
+    worker_lives_while_setup("setup-once", "setup failed: File exists");
+}
+
+#[test]
+fn a_setup_that_panics_in_the_fresh_image_is_tried_again_and_the_worker_lives() {
+    worker_lives_while_setup("setup-once-or-panic", "setup panicked");
+}
+
+#[test]
+fn a_process_with_a_running_timer_is_not_forked_away_from_it() {
+    stays_degraded_after("timer");
 }
 
 #[test]

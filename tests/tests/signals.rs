@@ -136,6 +136,8 @@ fn a_stop_that_comes_with_the_death_wins_over_the_restart() {
     let end = pair.finish();
     end.expect_code(137);
     assert_eq!(end.events("started").len(), 1);
+    // The dead worker's id is not asked to do anything any more.
+    assert_eq!(end.events("warning").len(), 0);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use ppair_tests::{
-    Event, Fixture, Running, children, descriptors, eventually, is_alive, stdout_lines, value,
+    Event, Fixture, Running, Terminal, children, descriptors, eventually, is_alive, stdout_lines,
+    value,
 };
 
 const SERVICE: &str = env!("CARGO_BIN_EXE_service");
@@ -249,6 +250,7 @@ fn setup_runs_once_in_the_watch_dog_and_every_worker_has_its_value() {
     // Only now is there a worker that gets the signal before it does anything else.
     pair.stdout_line();
     pair.signal(Signal::SIGTERM);
+    assert_eq!(pair.event("stopping").get("signal"), Some("SIGTERM"));
     pair.finish().expect_code(143);
 }
 
@@ -329,6 +331,38 @@ fn ppair_off_runs_main_alone() {
     let end = alone.finish();
     end.expect_code(4);
     assert_eq!(end.all_events().len(), 0);
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_neither_the_restarts_nor_a_stop() {
+    // A terminal keeps some kilobytes, and a write beyond that waits until somebody reads.
+    let terminal = Terminal::new();
+    let script = format!("exec {SERVICE} 2>{}", terminal.path().display());
+    let mut pair = Fixture::new("/bin/sh")
+        .arg("-c")
+        .arg(script)
+        .stdin()
+        .spawn();
+    for incarnation in 1..=150 {
+        assert_eq!(
+            value(&pair.stdout_line(), "incarnation"),
+            incarnation.to_string()
+        );
+        pair.write_line("add");
+        pair.stdout_line();
+        pair.write_line("raise 9");
+    }
+    pair.stdout_line();
+    pair.signal(Signal::SIGTERM);
+    assert_eq!(pair.wait().code(), Some(143));
+}
+
+#[test]
+fn ppair_off_asks_for_no_single_thread() {
+    let mut alone = service_with(|fixture| fixture.arg("threads-in-setup").env("PPAIR", "off"));
+    assert_eq!(value(&alone.stdout_line(), "incarnation"), "1");
+    alone.close_stdin();
+    alone.finish().expect_code(0);
 }
 
 #[test]

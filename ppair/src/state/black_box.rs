@@ -3,6 +3,7 @@
 
 use core::panic::Location;
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
 
 const WORD: usize = size_of::<u64>();
 const TEXT: usize = 512;
@@ -10,7 +11,7 @@ const FILE: usize = 256;
 const THREAD: usize = 64;
 
 /// Words of the black box: a head, the place, and three texts, each with its length.
-pub(crate) const WORDS: usize = 2 + text_words(TEXT) + text_words(FILE) + text_words(THREAD);
+pub(crate) const WORDS: usize = 3 + text_words(TEXT) + text_words(FILE) + text_words(THREAD);
 
 const fn text_words(capacity: usize) -> usize {
     1 + capacity / WORD
@@ -24,6 +25,8 @@ pub(crate) struct PanicNote {
     pub(crate) line: u32,
     pub(crate) column: u32,
     pub(crate) thread: Text<THREAD>,
+    /// When, on the clock that all processes of a machine share.
+    pub(crate) at: Duration,
 }
 
 /// A text of at most `N` bytes that needs no heap.
@@ -67,10 +70,18 @@ impl<'a> BlackBox<'a> {
 
     /// Leaves a note. If several threads panic, the last one's is kept whole or none is: the head is stored last, and a
     /// second writer first takes it away.
-    pub(crate) fn record_panic(&self, text: &str, place: Option<&Location<'_>>, thread: &str) {
+    pub(crate) fn record_panic(
+        &self,
+        text: &str,
+        place: Option<&Location<'_>>,
+        thread: &str,
+        at: Duration,
+    ) {
         self.clear();
         let (file, line, column) = place.map_or(("", 0, 0), |p| (p.file(), p.line(), p.column()));
         self.0[1].store(u64::from(line) << 32 | u64::from(column), Ordering::Relaxed);
+        let nanos = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
+        self.0[2].store(nanos, Ordering::Relaxed);
         let (texts, files, threads) = self.texts();
         write_text(texts, text);
         // The end of a long path says more than its beginning.
@@ -95,11 +106,12 @@ impl<'a> BlackBox<'a> {
             line: (place >> 32) as u32,
             column: (place & 0xffff_ffff) as u32,
             thread: read_text(threads),
+            at: Duration::from_nanos(self.0[2].load(Ordering::Relaxed)),
         })
     }
 
     fn texts(&self) -> (&'a [AtomicU64], &'a [AtomicU64], &'a [AtomicU64]) {
-        let (text, rest) = self.0[2..].split_at(text_words(TEXT));
+        let (text, rest) = self.0[3..].split_at(text_words(TEXT));
         let (file, thread) = rest.split_at(text_words(FILE));
         (text, file, thread)
     }
@@ -171,12 +183,20 @@ mod tests {
         let words = words();
         let black_box = BlackBox::new(&words).unwrap();
         let here = Location::caller();
-        black_box.record_panic("index out of bounds", Some(here), "main");
+        black_box.record_panic(
+            "index out of bounds",
+            Some(here),
+            "main",
+            Duration::from_secs(5),
+        );
         let note = black_box.panic_note().unwrap();
         assert_eq!(note.text.as_str(), "index out of bounds");
         assert_eq!(note.file.as_str(), file!());
         assert_eq!((note.line, note.column), (here.line(), here.column()));
-        assert_eq!(note.thread.as_str(), "main");
+        assert_eq!(
+            (note.thread.as_str(), note.at),
+            ("main", Duration::from_secs(5))
+        );
         black_box.clear();
         assert_eq!(black_box.panic_note(), None);
     }
@@ -186,7 +206,7 @@ mod tests {
         let words = words();
         let black_box = BlackBox::new(&words).unwrap();
         let long = format!("x{}", "ä".repeat(600));
-        black_box.record_panic(&long, None, "");
+        black_box.record_panic(&long, None, "", Duration::ZERO);
         let note = black_box.panic_note().unwrap();
         assert!(long.starts_with(note.text.as_str()));
         assert_eq!(note.text.as_str().len(), TEXT - 1);

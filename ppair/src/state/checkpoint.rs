@@ -5,7 +5,7 @@ use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use static_assertions::assert_impl_all;
+use static_assertions::{assert_impl_all, assert_not_impl_any};
 
 use super::HardState;
 use super::commit::{Fenced, Region, tag, words_for};
@@ -46,6 +46,8 @@ pub struct Checkpoint<T> {
 }
 
 assert_impl_all!(Checkpoint<u64>: Clone, Send, Sync);
+// A value that must stay in its thread is not handed to another one.
+assert_not_impl_any!(Checkpoint<core::marker::PhantomData<*const ()>>: Send, Sync);
 
 struct Shared<T> {
     /// The incarnation that this process may commit as.
@@ -61,11 +63,12 @@ struct Shared<T> {
     committing: AtomicUsize,
 }
 
-// SAFETY: a `T` is plain bytes without pointers and without interior mutability (the contract of `HardState`), and is only
-// handed out by copy; everything else in here is `Send` by itself.
-unsafe impl<T: HardState> Send for Shared<T> {}
-// SAFETY: as for `Send`; the shared memory is accessed through atomics only.
-unsafe impl<T: HardState> Sync for Shared<T> {}
+// SAFETY: the only `T` in here is handed out by copy, to threads that a `T` may be sent to; everything else is `Send` by
+// itself.
+unsafe impl<T: HardState + Send> Send for Shared<T> {}
+// SAFETY: as for `Send`: a shared `T` is only ever copied, and it has no interior mutability (the contract of `HardState`).
+// The shared memory is accessed through atomics only.
+unsafe impl<T: HardState + Send> Sync for Shared<T> {}
 
 impl<T: HardState> Clone for Checkpoint<T> {
     fn clone(&self) -> Self {
@@ -247,10 +250,15 @@ struct Turn<'a, T> {
 impl<T: HardState> Turn<'_, T> {
     fn commit(&mut self, value: &T) -> Result<u64, Fenced> {
         stage(value, &mut self.staged);
-        self.shared.region.commit(
-            tag(self.shared.incarnation.load(Ordering::Relaxed)),
-            &self.staged,
-        )
+        let Shared {
+            region,
+            origin,
+            incarnation,
+            ..
+        } = self.shared;
+        let is_first = region.published().generation == origin.committed();
+        let keep = origin.slot_to_keep().filter(|_| is_first);
+        region.commit(tag(incarnation.load(Ordering::Relaxed)), &self.staged, keep)
     }
 }
 

@@ -173,26 +173,36 @@ impl<'a> Region<'a> {
         Published::unpack(self.words[PUBLISHED].load(Ordering::Acquire))
     }
 
-    /// From now on only the incarnation with this tag can publish.
+    /// From now on only the incarnation with this tag can publish. What the one before it had written and not published is
+    /// taken away, so that recovery never finds two slots that claim the same generation.
     pub(crate) fn fence(&self, tag: u8) {
         let word = &self.words[PUBLISHED];
         let mut found = word.load(Ordering::Acquire);
-        loop {
-            let fenced = Published {
-                tag,
-                ..Published::unpack(found)
-            }
-            .pack();
+        let published = loop {
+            let now = Published::unpack(found);
+            let fenced = Published { tag, ..now }.pack();
             match word.compare_exchange_weak(found, fenced, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return,
+                Ok(_) => break now,
                 Err(newer) => found = newer,
+            }
+        };
+        for slot in 0..SLOTS {
+            let generation = &self.slot(slot)[SLOT_GENERATION];
+            if generation.load(Ordering::Relaxed) == published.next_generation() {
+                generation.store(0, Ordering::Relaxed);
             }
         }
     }
 
     /// Commits `staged`: the bytes of the hard state with zeroed gaps, filled up with zeros to whole words. One thread of
-    /// the process at a time.
-    pub(crate) fn commit(&self, tag: u8, staged: &[u8]) -> Result<u64, Fenced> {
+    /// the process at a time. `keep` is the slot that this worker was recovered from, if that is not the published one: as
+    /// long as nothing else is published it holds the only good value.
+    pub(crate) fn commit(
+        &self,
+        tag: u8,
+        staged: &[u8],
+        keep: Option<usize>,
+    ) -> Result<u64, Fenced> {
         debug_assert_eq!(staged.len(), words_for(self.bytes) * WORD);
         let word = &self.words[PUBLISHED];
         let found = word.load(Ordering::Acquire);
@@ -202,7 +212,11 @@ impl<'a> Region<'a> {
         }
         let next = Published {
             generation: now.next_generation(),
-            slot: now.free_slot(),
+            slot: Published {
+                slot: keep.unwrap_or(now.slot),
+                ..now
+            }
+            .free_slot(),
             tag,
         };
         let slot = self.slot(next.slot);

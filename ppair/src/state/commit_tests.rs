@@ -79,7 +79,7 @@ fn commits_count_up_and_are_read_back() {
     region.fence(1);
     for generation in 1..10_u8 {
         assert_eq!(
-            region.commit(1, &staged(generation)),
+            region.commit(1, &staged(generation), None),
             Ok(u64::from(generation))
         );
         assert_eq!(
@@ -126,11 +126,11 @@ fn a_fenced_incarnation_commits_nothing() {
     let words = memory();
     let region = region(&words);
     region.fence(1);
-    region.commit(1, &staged(1)).unwrap();
+    region.commit(1, &staged(1), None).unwrap();
     region.fence(2);
-    assert_eq!(region.commit(1, &staged(9)), Err(Fenced));
+    assert_eq!(region.commit(1, &staged(9), None), Err(Fenced));
     assert_eq!(read(&region), (1, [1; SIZE_BYTES]));
-    assert_eq!(region.commit(2, &staged(2)), Ok(2));
+    assert_eq!(region.commit(2, &staged(2), None), Ok(2));
     assert_eq!(read(&region), (2, [2; SIZE_BYTES]));
 }
 
@@ -139,7 +139,7 @@ fn a_checked_read_refuses_any_flipped_bit() {
     let words = memory();
     let region = region(&words);
     region.fence(1);
-    region.commit(1, &staged(0x5a)).unwrap();
+    region.commit(1, &staged(0x5a), None).unwrap();
     let slot = region.published().slot;
     let mut out = [0; SIZE_BYTES];
     assert_eq!(region.read_checked(slot, &mut out), Some(1));
@@ -158,7 +158,7 @@ fn a_checked_read_refuses_any_flipped_bit() {
 #[test]
 fn bytes_of_another_type_never_match() {
     let words = memory();
-    region(&words).commit(0, &staged(1)).unwrap();
+    region(&words).commit(0, &staged(1), None).unwrap();
     let other = Region::new(&words, SIZE_BYTES, FINGERPRINT_OF_TEST + 1).unwrap();
     assert!(!other.is_formatted());
     assert_eq!(
@@ -172,7 +172,7 @@ fn readers_in_other_threads_never_see_a_mixture() {
     let words = memory();
     let region = region(&words);
     region.fence(1);
-    region.commit(1, &staged(1)).unwrap();
+    region.commit(1, &staged(1), None).unwrap();
     let rounds = if cfg!(miri) { 50 } else { 50_000 };
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
@@ -190,7 +190,9 @@ fn readers_in_other_threads_never_see_a_mixture() {
             }
         });
         for generation in 2..=rounds {
-            region.commit(1, &staged((generation % 251) as u8)).unwrap();
+            region
+                .commit(1, &staged((generation % 251) as u8), None)
+                .unwrap();
         }
         reader.join().unwrap();
     });

@@ -23,6 +23,8 @@ pub struct Origin {
     source: Source,
     generation: u64,
     committed: u64,
+    /// The slot, if it is not the published one.
+    slot: Option<usize>,
 }
 
 impl Origin {
@@ -50,6 +52,11 @@ impl Origin {
     pub fn committed(&self) -> u64 {
         self.committed
     }
+
+    /// The slot that must not be overwritten before something else is published.
+    pub(crate) fn slot_to_keep(&self) -> Option<usize> {
+        self.slot
+    }
 }
 
 /// A recovered hard state: its origin, and its bytes unless it is the initial one.
@@ -69,6 +76,7 @@ pub(crate) fn recover(region: &Region<'_>, name: &'static str, layout: &Layout) 
         source: Source::Initial,
         generation: 0,
         committed,
+        slot: None,
     };
     let mut bytes = vec![0; region.bytes()].into_boxed_slice();
     let whole = |slot, bytes: &mut [u8]| {
@@ -97,6 +105,7 @@ pub(crate) fn recover(region: &Region<'_>, name: &'static str, layout: &Layout) 
             let origin = Origin {
                 source: Source::Previous,
                 generation,
+                slot: Some(slot),
                 ..origin
             };
             return Recovered {

@@ -29,7 +29,7 @@ impl Memory {
         self.region().fence(tag);
         let mut staged = [0; 8];
         staged[..SIZE].copy_from_slice(&value);
-        self.region().commit(tag, &staged).unwrap();
+        self.region().commit(tag, &staged, None).unwrap();
     }
 
     fn recover(&self) -> (Source, u64, Option<Vec<u8>>) {
@@ -130,6 +130,43 @@ fn a_wild_publishing_word_loses_no_more_than_one_commit() {
             "{wild:#x}: {bytes:?}"
         );
     }
+}
+
+#[test]
+fn a_commit_that_was_never_published_does_not_come_back_later() {
+    let memory = Memory::new();
+    memory.commit(1, [1, 0, 0]);
+    // The worker is killed at the very last moment: generation 2 is whole and not published.
+    let word = memory.0[0].load(Ordering::Relaxed);
+    memory.commit(1, [1, 1, 1]);
+    memory.0[0].store(word, Ordering::Relaxed);
+    memory.commit(2, [0, 1, 0]);
+    memory.commit(2, [0, 0, 1]);
+    memory.spoil_current();
+    assert_eq!(memory.recover(), (Source::Previous, 2, Some(vec![0, 1, 0])));
+}
+
+#[test]
+fn the_commit_after_a_rollback_does_not_overwrite_what_it_was_rolled_back_to() {
+    let memory = Memory::new();
+    memory.commit(1, [1, 0, 0]);
+    memory.commit(1, [0, 1, 0]);
+    memory.spoil_current();
+    let region = memory.region();
+    region.fence(3);
+    let origin = recover(&region, "state", &LAYOUT).origin;
+    assert_eq!(
+        (origin.source(), origin.generation()),
+        (Source::Previous, 1)
+    );
+    // Killed before it is published.
+    let word = memory.0[0].load(Ordering::Relaxed);
+    region
+        .commit(3, &[1, 1, 1, 0, 0, 0, 0, 0], origin.slot_to_keep())
+        .unwrap();
+    memory.0[0].store(word, Ordering::Relaxed);
+    region.fence(4);
+    assert_eq!(memory.recover(), (Source::Previous, 1, Some(vec![1, 0, 0])));
 }
 
 #[test]

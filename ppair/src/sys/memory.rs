@@ -4,7 +4,7 @@ use core::ffi::CStr;
 use core::num::NonZeroUsize;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering};
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FallocateFlags, FcntlArg, FdFlag, SealFlag, fallocate, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -22,11 +22,25 @@ fn seals() -> SealFlag {
 /// Makes a memory file of `size` bytes of zeros. Its pages are allocated now: memory that is short is an error here and
 /// not the death of a worker later.
 pub(crate) fn create(name: &CStr, size: usize) -> Result<OwnedFd, Errno> {
-    let fd = memfd_create(name, MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
+    let fd = above_standard(memfd_create(
+        name,
+        MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING,
+    )?)?;
     let length = i64::try_from(size).map_err(|_| Errno::EFBIG)?;
     fallocate(&fd, FallocateFlags::empty(), 0, length)?;
     fcntl(&fd, FcntlArg::F_ADD_SEALS(seals()))?;
     Ok(fd)
+}
+
+/// Moves a descriptor above those of standard input, output and error, whose numbers are free if a program has closed them:
+/// what is printed must not end up in a memory file.
+fn above_standard(fd: OwnedFd) -> Result<OwnedFd, Errno> {
+    if fd.as_raw_fd() > 2 {
+        return Ok(fd);
+    }
+    let moved = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(3))?;
+    // SAFETY: `fcntl` has just made this descriptor, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(moved) })
 }
 
 /// The size of a memory file that [`create`] made, or `EINVAL` if `fd` is anything else.

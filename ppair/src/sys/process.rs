@@ -55,9 +55,15 @@ impl Alone {
     /// tell, the process is taken to be alone: ppair has started no thread, and the documentation of `Pair::start` asks the
     /// same of its caller.
     pub(crate) fn look_at_start() -> Option<Self> {
-        thread_count()
-            .is_none_or(|threads| threads == 1)
-            .then_some(Self(()))
+        // A thread that was joined is counted for a moment longer, until the kernel has taken it off its list.
+        let settled = (0..50).any(|_| {
+            let alone = thread_count().is_none_or(|threads| threads == 1);
+            if !alone {
+                std::thread::sleep(core::time::Duration::from_millis(1));
+            }
+            alone
+        });
+        settled.then_some(Self(()))
     }
 }
 
@@ -91,6 +97,20 @@ pub(crate) fn holds_record_locks() -> bool {
         let mut words = line.split_ascii_whitespace().skip(1);
         words.next() == Some("POSIX") && words.nth(2) == Some(pid.as_str())
     })
+}
+
+/// Whether a timer of this process runs (`alarm`, `setitimer`), which a forked child does not inherit and `exec` does not stop.
+pub(crate) fn has_timers() -> bool {
+    [libc::ITIMER_REAL, libc::ITIMER_VIRTUAL, libc::ITIMER_PROF]
+        .into_iter()
+        .any(|which| {
+            let mut timer = core::mem::MaybeUninit::<libc::itimerval>::zeroed();
+            // SAFETY: `timer` is valid and writable for the length of the call.
+            let result = unsafe { libc::getitimer(which, timer.as_mut_ptr()) };
+            // SAFETY: zeroed above, which is a value of this struct of integers.
+            let left = unsafe { timer.assume_init() }.it_value;
+            result != 0 || left.tv_sec != 0 || left.tv_usec != 0
+        })
 }
 
 /// The names of the threads of this process, for a message.

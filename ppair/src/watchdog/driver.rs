@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use super::machine::{Action, Event, Machine};
 use crate::config::Options;
-use crate::death::Death;
+use crate::death::{Death, is_cause};
 use crate::event::{Event as Say, Next};
 use crate::exit::Exit;
 use crate::log::say;
@@ -234,24 +234,26 @@ impl WatchDog {
                 return None;
             }
         };
-        // A stop signal that arrived by now wins over a restart. With a worker that is dead but not forgotten, a signal leads
-        // to no fork and no end, so there is no role to return.
+        // From here on its id may be anybody's.
+        self.worker = None;
+        // A stop signal that arrived by now wins over a restart. The machine still has a worker, and so answers with no fork
+        // and no end: there is no role to return.
         while let Ok(Some(taken)) = signal::wait(WAITED, Some(Duration::ZERO)) {
             let _ = self.on_signal(taken);
         }
         let now = clock::now();
+        let note = self.segment.black_box().panic_note();
         let death = self.last_death.insert(Death {
             worker: worker.pid,
             incarnation: self.incarnation,
             exit,
-            note: self.segment.black_box().panic_note(),
+            note: note.filter(|note| is_cause(note, exit, now)),
             uptime: now.saturating_sub(worker.since),
             max_rss_kib,
             generation: self.segment.generation(),
         });
         let progressed =
             death.generation != self.generation || death.uptime >= self.options.healthy_after;
-        self.worker = None;
         self.deadline = None;
         let random = now.subsec_nanos().wrapping_mul(0x9e37_79b9);
         Some(Event::Died {
@@ -265,7 +267,12 @@ impl WatchDog {
     fn step(&mut self, event: Event) -> Option<Role> {
         let mut event = Some(event);
         while let Some(now) = event.take() {
-            for action in self.machine.step(now) {
+            let actions = self.machine.step(now);
+            // A used image does not come back from a fork, so it has to say first why there is one.
+            let is_used = matches!(self.image, Image::Used(_));
+            let (first, then) =
+                actions.partition(|action| is_used && matches!(action, Action::LogDied { .. }));
+            for action in first.into_iter().chain(then) {
                 match action {
                     Action::Fork => match self.fork() {
                         Forked::Worker => return Some(Role::Worker),

@@ -86,6 +86,16 @@ pub(crate) struct Actions {
 impl Actions {
     const NONE: Self = Self { actions: [None; 4] };
 
+    /// Those that `picks` picks, and the others.
+    pub(crate) fn partition(self, picks: impl Fn(&Action) -> bool) -> (Self, Self) {
+        let those = |picked| Self {
+            actions: self
+                .actions
+                .map(|action| action.filter(|action| picks(action) == picked)),
+        };
+        (those(true), those(false))
+    }
+
     fn of<const N: usize>(list: [Action; N]) -> Self {
         const { assert!(N <= 4, "a step has at most four actions") };
         let mut actions = Self::NONE;

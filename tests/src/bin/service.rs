@@ -7,12 +7,13 @@
 //! | `exit N`, `abort`, `panic TEXT`, `thread-panic TEXT`, `raise N` | ends the worker |
 //! | `caught TEXT` | panics and catches it |
 //! | `thread` | starts a thread that waits for ever |
+//! | `timer` | asks for a `SIGALRM` in 1,000 seconds |
 //! | `child` | starts a child process that waits for ever |
 //! | `leave N` | opens a file and forgets the descriptor, N times |
 //!
 //! Its options come from the environment, as `PPAIR_RESTART` and so on. With the argument `threads-in-setup` it starts a
 //! thread before the fork; with `setup-fails`, `setup-prints` or `twice` it does what they say; with `setup-once` its setup
-//! fails if the file that `MARKER` names is there, and makes it.
+//! fails if the file that `MARKER` names is there, and makes it; with `setup-once-or-panic` it panics then.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -94,6 +95,10 @@ fn main() {
                 mem::forget(child.spawn().expect("`sleep` can be started"));
                 say("child");
             }
+            "timer" => {
+                nix::unistd::alarm::set(1_000);
+                say("timer");
+            }
             "leave" => {
                 for _ in 0..rest.parse().expect("a number") {
                     mem::forget(File::open("/dev/null").expect("it can be opened"));
@@ -124,6 +129,10 @@ fn setup(argument: &str) -> Result<u32, String> {
         "setup-once" => {
             let marker = std::env::var("MARKER").map_err(|error| error.to_string())?;
             File::create_new(marker).map_err(|error| error.to_string())?;
+        }
+        "setup-once-or-panic" => {
+            let marker = std::env::var("MARKER").map_err(|error| error.to_string())?;
+            File::create_new(marker).expect("it is the first time");
         }
         "setup-prints" => {
             print!("from setup: ");
