@@ -1,6 +1,6 @@
 //! Counts to N, and crashes again and again on the way.
 //!
-//! What it shows: a program that dies in every way there is, and whose output does not show it. The
+//! What it shows: a program that dies again and again, each time in another way, and whose output does not show it. The
 //! number it has come to is the hard state; each worker goes on where the last one died.
 //!
 //! ```text

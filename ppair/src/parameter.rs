@@ -43,7 +43,6 @@ pub struct Preparation<S: 'static> {
     pub(crate) duplicate: Option<&'static str>,
 }
 
-#[diagnostic::do_not_recommend]
 impl<S: 'static, T: HardState + Default + Send> Parameter<S> for Checkpoint<T> {
     fn prepare(preparation: &mut Preparation<S>) -> Enter<Self> {
         let layout = &const { T::LAYOUT };
