@@ -35,5 +35,8 @@ pub use pair::{NoSetup, Pair, Prepared};
 pub use parameter::Parameter;
 pub use ppair_macros::{HardState, main};
 pub use registry::checkpoint;
-pub use state::{Checkpoint, Fenced, Field, HardState, Invalid, Kind, Layout, Origin, Source};
+pub use state::{
+    Checkpoint, Descriptor, Fenced, Field, HardState, Invalid, Kind, Layout, MigrateFrom, Origin,
+    Source, Variant,
+};
 pub use worker::Worker;

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
 use super::HardState;
+use super::bytes::{layout, stage, value_of_valid};
 use super::commit::{Fenced, Region, tag, words_for};
-use super::layout::Layout;
 use super::recovery::{Origin, Recovered};
 use super::segment::Segment;
 
@@ -100,7 +100,7 @@ impl<T: HardState> Checkpoint<T> {
         let start = recovered
             .bytes
             .as_deref()
-            .map_or_else(initial, from_valid_bytes::<T>);
+            .map_or_else(initial, value_of_valid::<T>);
         let staged = vec![0; words_for(region.bytes()) * size_of::<u64>()].into_boxed_slice();
         let shared = Shared {
             incarnation,
@@ -275,48 +275,11 @@ fn thread_token() -> usize {
     TOKEN.with(|token| core::ptr::from_ref(token).addr())
 }
 
-fn layout<T: HardState>() -> &'static Layout {
-    &const { T::LAYOUT }
-}
-
 fn as_bytes_mut<T>(value: &mut MaybeUninit<T>) -> &mut [MaybeUninit<u8>] {
     let start = value.as_mut_ptr().cast::<MaybeUninit<u8>>();
     // SAFETY: `size_of::<T>()` bytes of one object, borrowed mutably as long as the result lives; bytes that may be
     // uninitialised are what `MaybeUninit<u8>` stands for.
     unsafe { core::slice::from_raw_parts_mut(start, size_of::<T>()) }
-}
-
-/// Copies `value` into `staged` and zeroes its gaps there. Padding is never read from the `T`.
-fn stage<T: HardState>(value: &T, staged: &mut [u8]) {
-    assert!(
-        staged.len() >= size_of::<T>(),
-        "the staging buffer holds a whole value"
-    );
-    let from = core::ptr::from_ref(value).cast::<MaybeUninit<u8>>();
-    let to = staged.as_mut_ptr().cast::<MaybeUninit<u8>>();
-    // SAFETY: both ranges are `size_of::<T>()` bytes long (asserted above), valid, and distinct objects. The copy may leave
-    // uninitialised bytes in `staged` where `T` has padding; they are overwritten below before anything reads them.
-    unsafe { core::ptr::copy_nonoverlapping(from, to, size_of::<T>()) };
-    if const { T::LAYOUT.is_padded() } {
-        layout::<T>().gaps(&mut |gap| {
-            // SAFETY: `gaps` visits ranges within the type's size, which is within `staged`.
-            let start = unsafe { to.add(gap.start) };
-            // SAFETY: as above: `gap.len()` writable bytes begin at `start`.
-            unsafe { core::ptr::write_bytes(start, 0, gap.len()) };
-        });
-    }
-}
-
-/// The value whose validated bytes these are.
-fn from_valid_bytes<T: HardState>(bytes: &[u8]) -> T {
-    assert_eq!(
-        bytes.len(),
-        size_of::<T>(),
-        "a checkpoint has the size of its type"
-    );
-    // SAFETY: as many bytes as a `T` has; recovery has validated them against `T::LAYOUT`; their alignment is of no
-    // importance to an unaligned read.
-    unsafe { bytes.as_ptr().cast::<T>().read_unaligned() }
 }
 
 /// What runs after each commit of this process, when no lock is held: nothing but in a degraded worker.

@@ -53,3 +53,43 @@ pub unsafe trait HardState: Copy + 'static {
     /// What the bytes of this type mean.
     const LAYOUT: Layout;
 }
+
+/// How a value of an earlier type becomes one of this type.
+///
+/// The earlier type stays in the program for this, with the version and the name under which it was stored, and the new one
+/// names it with `#[hard(migrate_from = ..)]`. The earlier one may in turn have come from another: what was stored goes
+/// through the chain step by step.
+///
+/// ```
+/// use ppair::{HardState, MigrateFrom};
+///
+/// #[derive(Clone, Copy, Default, HardState)]
+/// #[hard(version = 1, was = "Progress")]
+/// #[repr(C)]
+/// struct OldProgress {
+///     milliseconds: u32,
+/// }
+///
+/// #[derive(Clone, Copy, Default, HardState)]
+/// #[hard(version = 2, migrate_from = OldProgress)]
+/// #[repr(C)]
+/// struct Progress {
+///     microseconds: u64,
+/// }
+///
+/// impl MigrateFrom<OldProgress> for Progress {
+///     fn migrate_from(old: OldProgress) -> Self {
+///         Self { microseconds: u64::from(old.milliseconds) * 1000 }
+///     }
+/// }
+/// ```
+///
+/// It runs in the worker, before `main`; a panic is the death of that worker, and what was stored stays as it is.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say how it is made from `{Old}`",
+    label = "`migrate_from` needs `impl MigrateFrom<{Old}> for {Self}`"
+)]
+pub trait MigrateFrom<Old: HardState>: HardState {
+    /// The value that says the same as `old`.
+    fn migrate_from(old: Old) -> Self;
+}

@@ -6,14 +6,18 @@
 //!
 //! Nothing here trusts its input: any layout together with any bytes of any length ends in an answer, never in a panic.
 
-mod fingerprint;
+mod body;
+mod build;
+pub(crate) mod encode;
 mod gaps;
-mod table;
 #[cfg(test)]
 mod tests;
 mod validate;
 
+pub(crate) use body::{LENGTH, SECONDS};
+pub(crate) use encode::FORMAT;
 pub use validate::Invalid;
+pub(crate) use validate::integer;
 
 /// The largest alignment of a hard state: one page, which is what every segment is aligned to.
 const MAX_ALIGN: usize = 4096;
@@ -33,6 +37,10 @@ pub struct Layout {
     size: usize,
     align: usize,
     kind: Kind,
+    version: u32,
+    was: &'static [&'static str],
+    evolves: bool,
+    predecessor: Option<Predecessor>,
 }
 
 /// How the bytes of a [`Layout`] are read.
@@ -69,6 +77,36 @@ pub enum Kind {
         /// Those fields.
         fields: &'static [Field],
     },
+    /// An integer that is the number of one of these variants.
+    Enum {
+        /// Whether the integer has a sign.
+        signed: bool,
+        /// Those variants, in the order of their declaration.
+        variants: &'static [Variant],
+    },
+    /// A [`Text`](crate::Text): its length in bytes as a `u32`, then so many bytes of UTF-8, then any bytes.
+    Text {
+        /// How many bytes it holds at most.
+        capacity: usize,
+    },
+    /// A [`Vector`](crate::Vector): its length as a `u32`, then so many elements, then any bytes.
+    Vector {
+        /// How many elements it holds at most.
+        capacity: usize,
+        /// The layout of each.
+        element: &'static Layout,
+    },
+    /// A [`Maybe`](crate::Maybe): a byte that is 0 or 1, and behind a 1 the value.
+    Maybe {
+        /// The layout of the value.
+        value: &'static Layout,
+    },
+    /// An [`Elapsed`](crate::Elapsed): seconds as a `u64`, then nanoseconds below a second as a `u32`.
+    Elapsed,
+    /// A [`Timestamp`](crate::Timestamp): seconds since 1970 as an `i64`, then nanoseconds below a second as a `u32`.
+    Timestamp,
+    /// Bytes of which nothing is known but that every pattern of bits is a value.
+    Bytes,
 }
 
 /// One field of a struct's [`Layout`].
@@ -77,6 +115,8 @@ pub struct Field {
     name: &'static str,
     offset: usize,
     layout: Layout,
+    was: &'static [&'static str],
+    default: Option<Default>,
 }
 
 impl Field {
@@ -87,7 +127,24 @@ impl Field {
             name,
             offset,
             layout,
+            was: &[],
+            default: None,
         }
+    }
+
+    /// The same field, which had these names earlier.
+    #[must_use]
+    pub const fn formerly(mut self, was: &'static [&'static str]) -> Self {
+        self.was = was;
+        self
+    }
+
+    /// The same field, with this value where nothing is stored for it.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn or(mut self, default: Default) -> Self {
+        self.default = Some(default);
+        self
     }
 
     /// The field's name; `0`, `1` and so on in a tuple struct.
@@ -107,73 +164,99 @@ impl Field {
     pub const fn layout(&self) -> &Layout {
         &self.layout
     }
+
+    /// The names that it had earlier.
+    #[must_use]
+    pub const fn was(&self) -> &'static [&'static str] {
+        self.was
+    }
+
+    /// The value where nothing is stored for it; without one, it is that of the initial hard state.
+    pub(crate) const fn default(&self) -> Option<Default> {
+        self.default
+    }
 }
 
+/// One variant of an enum's [`Layout`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Variant {
+    name: &'static str,
+    number: i128,
+    was: &'static [&'static str],
+}
+
+impl Variant {
+    /// The variant `name`, which is stored as `number`.
+    #[must_use]
+    pub const fn new(name: &'static str, number: i128) -> Self {
+        Self {
+            name,
+            number,
+            was: &[],
+        }
+    }
+
+    /// The same variant, which had these names earlier.
+    #[must_use]
+    pub const fn formerly(mut self, was: &'static [&'static str]) -> Self {
+        self.was = was;
+        self
+    }
+
+    /// The variant's name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The number that stands for it.
+    #[must_use]
+    pub const fn number(&self) -> i128 {
+        self.number
+    }
+
+    /// The names that it had earlier.
+    #[must_use]
+    pub const fn was(&self) -> &'static [&'static str] {
+        self.was
+    }
+}
+
+/// Writes a field's value where nothing is stored for it: all its bytes, with zeroed gaps.
+///
+/// Two of them are equal, as nothing tells functions apart.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Default(pub(crate) fn(&mut [u8]));
+
+impl PartialEq for Default {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Default {}
+
+/// The type that came before, and how a value of it becomes one of this type.
+///
+/// Two of them are equal if their layouts are, as nothing tells functions apart.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Predecessor {
+    pub(crate) layout: &'static Layout,
+    /// From a valid value's bytes to another one's, with zeroed gaps.
+    pub(crate) migrate: fn(&[u8], &mut [u8]),
+}
+
+impl PartialEq for Predecessor {
+    fn eq(&self, other: &Self) -> bool {
+        self.layout == other.layout
+    }
+}
+
+impl Eq for Predecessor {}
+
 impl Layout {
-    /// A type without parts, such as `u32`.
-    #[must_use]
-    pub const fn scalar(name: &'static str, size: usize, align: usize, kind: Kind) -> Self {
-        Self {
-            name,
-            size,
-            align,
-            kind,
-        }
-    }
-
-    /// What stands in for the layout of a type whose derive reported an error; it has the type's size, so that the
-    /// types around it are no errors as well.
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn refused(name: &'static str, size: usize, align: usize) -> Self {
-        Self::scalar(name, size, align, Kind::Unit)
-    }
-
-    /// The array of `len` times `element`.
-    ///
-    /// # Panics
-    ///
-    /// If that many elements do not fit the address space; in a `const`, that is a compile error.
-    #[must_use]
-    pub const fn array(element: &'static Layout, len: usize) -> Self {
-        let Some(size) = element.size.checked_mul(len) else {
-            panic!("an array of a hard state is larger than the address space")
-        };
-        Self {
-            name: "array",
-            size,
-            align: element.align,
-            kind: Kind::Array { len, element },
-        }
-    }
-
-    /// The struct `name` of `size` bytes with these fields, in the order of their declaration.
-    ///
-    /// # Panics
-    ///
-    /// If the offsets and the sizes are not those that `repr(C)` gives to these fields in this order; in a `const`,
-    /// that is a compile error. So a type whose `repr(C)` is taken away by another macro does not compile, unless its
-    /// layout is that of `repr(C)` all the same.
-    #[must_use]
-    pub const fn structure(
-        name: &'static str,
-        size: usize,
-        align: usize,
-        fields: &'static [Field],
-    ) -> Self {
-        // Named and without a message, as rustc would quote the source of std's macros for one.
-        let aligned_to_at_most_a_page = align.is_power_of_two() && align <= MAX_ALIGN;
-        assert!(aligned_to_at_most_a_page);
-        let laid_out_as_repr_c = is_repr_c(size, align, fields);
-        assert!(laid_out_as_repr_c);
-        Self {
-            name,
-            size,
-            align,
-            kind: Kind::Struct { fields },
-        }
-    }
-
     /// The type's own name, without path and parameters.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -198,13 +281,35 @@ impl Layout {
         self.kind
     }
 
+    /// The version that the user gave to the type; 0 if none.
+    #[must_use]
+    pub const fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// The names that the type had earlier.
+    #[must_use]
+    pub const fn was(&self) -> &'static [&'static str] {
+        self.was
+    }
+
+    /// Whether what was stored with other fields is taken over field by field.
+    #[must_use]
+    pub const fn evolves(&self) -> bool {
+        self.evolves
+    }
+
+    /// The type that came before.
+    pub(crate) const fn predecessor(&self) -> Option<&Predecessor> {
+        self.predecessor.as_ref()
+    }
+
     /// Whether every pattern of bits in it is a value, so that [`validate`](Self::validate) has only the length to
     /// check.
     #[must_use]
     pub const fn is_any_bytes(&self) -> bool {
         match self.kind {
-            Kind::Unit | Kind::Int { .. } | Kind::Float => true,
-            Kind::NonZero { .. } | Kind::Bool | Kind::Char => false,
+            Kind::Unit | Kind::Int { .. } | Kind::Float | Kind::Bytes => true,
             Kind::Array { len, element } => len == 0 || element.is_any_bytes(),
             Kind::Struct { fields } => {
                 let mut at = 0;
@@ -216,34 +321,7 @@ impl Layout {
                 }
                 true
             }
+            _ => false,
         }
     }
-}
-
-/// Whether `repr(C)`, also with `align` or `packed`, or `repr(transparent)` puts these fields at these offsets.
-const fn is_repr_c(size: usize, align: usize, fields: &[Field]) -> bool {
-    let mut end: usize = 0;
-    let mut at = 0;
-    while at < fields.len() {
-        let Field { offset, layout, .. } = &fields[at];
-        if layout.size == 0 && layout.align == 1 {
-            // Its place has no meaning, and `repr(transparent)` may put it anywhere.
-            if *offset > size {
-                return false;
-            }
-        } else {
-            // Only `packed` aligns the struct to less than one of its fields, and it moves that field accordingly.
-            let align = if layout.align < align {
-                layout.align
-            } else {
-                align
-            };
-            if *offset != end.next_multiple_of(align) {
-                return false;
-            }
-            end = *offset + layout.size;
-        }
-        at += 1;
-    }
-    size == end.next_multiple_of(align)
 }

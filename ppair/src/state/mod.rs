@@ -2,8 +2,10 @@
 //! knows of the watch dog.
 
 pub(crate) mod black_box;
+pub(crate) mod bytes;
 pub(crate) mod checkpoint;
 pub(crate) mod commit;
+pub(crate) mod descriptor;
 pub(crate) mod hard_state;
 pub(crate) mod layout;
 pub(crate) mod recovery;
@@ -11,6 +13,7 @@ pub(crate) mod segment;
 
 pub use checkpoint::Checkpoint;
 pub use commit::Fenced;
-pub use hard_state::HardState;
-pub use layout::{Field, Invalid, Kind, Layout};
+pub use descriptor::Descriptor;
+pub use hard_state::{HardState, MigrateFrom};
+pub use layout::{Field, Invalid, Kind, Layout, Variant};
 pub use recovery::{Origin, Source};

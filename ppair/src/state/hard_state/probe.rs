@@ -1,8 +1,12 @@
-//! Where `#[derive(HardState)]` asks the compiler for the type of a field.
+//! Where `#[derive(HardState)]` asks the compiler for what it cannot read off the tokens.
 
-use super::super::layout::{Field, Layout};
-use super::HardState;
+use core::mem::size_of;
 
+use super::super::bytes::{stage, value_of_valid};
+use super::super::layout::{Default, Field, Layout, Predecessor, Variant};
+use super::{HardState, MigrateFrom};
+
+#[doc(hidden)]
 impl Layout {
     /// The field that `read` reads: `T` is inferred, so it is the real one whatever the derive was shown.
     pub(super) const fn measure<S, T: HardState>(
@@ -13,4 +17,70 @@ impl Layout {
         _ = read;
         Field::new(name, offset, T::LAYOUT)
     }
+
+    /// What writes `value()` as the field that `read` reads.
+    pub fn write_default<S, T: HardState>(read: fn(S) -> T, value: fn() -> T, bytes: &mut [u8]) {
+        _ = read;
+        stage(&value(), bytes);
+    }
+
+    /// A function that writes the value of a field for which nothing is stored.
+    #[must_use]
+    pub const fn default(write: fn(&mut [u8])) -> Default {
+        Default(write)
+    }
+
+    /// The variant `name`, whose value is `value` and whose discriminant is `number`.
+    ///
+    /// # Panics
+    ///
+    /// If the bytes of `value` are not those of the integer `number`: in a `const`, that is a compile error.
+    #[must_use]
+    #[track_caller]
+    pub const fn variant<E: Copy>(name: &'static str, value: E, number: i128) -> Variant {
+        if !is_stored_as(&value, number) {
+            panic!(
+                "this enum is not stored as the number of its variant: its `repr` says otherwise than the derive was \
+                 shown, so another macro must have changed it"
+            );
+        }
+        Variant::new(name, number)
+    }
+
+    /// What came before `New`.
+    #[must_use]
+    pub const fn predecessor_of<New: MigrateFrom<Old>, Old: HardState>() -> Predecessor {
+        Predecessor {
+            layout: const { &Old::LAYOUT },
+            migrate: |old, new| stage(&New::migrate_from(value_of_valid(old)), new),
+        }
+    }
+}
+
+/// Whether the bytes of `value` are those of `number`, as an integer of the same size.
+const fn is_stored_as<E: Copy>(value: &E, number: i128) -> bool {
+    let number = number.to_ne_bytes();
+    let size = size_of::<E>();
+    if size == 0 || size > number.len() {
+        return false;
+    }
+    let first = if cfg!(target_endian = "big") {
+        number.len() - size
+    } else {
+        0
+    };
+    let bytes = core::ptr::from_ref(value).cast::<u8>();
+    let mut at = 0;
+    while at < size {
+        // SAFETY: `at` is below the size of the object that `bytes` leads to.
+        let byte = unsafe { bytes.add(at) };
+        // SAFETY: as above. An enum without fields has no padding; and a type that has, whatever a macro made of the enum,
+        // would be an error of the constant that this is evaluated in, as reading uninitialised bytes is.
+        let byte = unsafe { byte.read() };
+        if byte != number[first + at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
 }

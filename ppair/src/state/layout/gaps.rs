@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 
+use super::body::Body;
 use super::{Field, Kind, Layout};
 
 impl Layout {
@@ -23,7 +24,15 @@ impl Layout {
                 }
                 filled < self.size
             }
-            _ => false,
+            _ => match self.body() {
+                Some(Body {
+                    head,
+                    count,
+                    element,
+                    ..
+                }) => head + count * element.size < self.size || count > 0 && element.is_padded(),
+                None => false,
+            },
         }
     }
 
@@ -48,11 +57,7 @@ impl Layout {
 
     fn gaps_from(&self, base: usize, visit: &mut dyn FnMut(Range<usize>)) {
         match self.kind {
-            Kind::Array { len, element } if element.is_padded() => {
-                for index in 0..len {
-                    element.gaps_from(base + index * element.size, visit);
-                }
-            }
+            Kind::Array { len, element } => gaps_of_elements(element, len, base, visit),
             Kind::Struct { fields } => {
                 let mut end = 0;
                 for Field { offset, layout, .. } in
@@ -68,7 +73,37 @@ impl Layout {
                     visit(base + end..base + self.size);
                 }
             }
-            _ => {}
+            _ => {
+                if let Some(Body {
+                    head,
+                    offset,
+                    count,
+                    element,
+                }) = self.body()
+                {
+                    let end = offset + count * element.size;
+                    if head < offset {
+                        visit(base + head..base + offset);
+                    }
+                    gaps_of_elements(element, count, base + offset, visit);
+                    if end < self.size {
+                        visit(base + end..base + self.size);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn gaps_of_elements(
+    element: &Layout,
+    count: usize,
+    base: usize,
+    visit: &mut dyn FnMut(Range<usize>),
+) {
+    if element.is_padded() {
+        for index in 0..count {
+            element.gaps_from(base + index * element.size, visit);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::body::{LENGTH, NANOS_PER_SECOND, SECONDS};
 use super::{Kind, Layout};
 
 /// Why bytes are no value of their type, and where.
@@ -93,7 +94,7 @@ impl Layout {
             ));
         }
         match self.kind {
-            Kind::Unit | Kind::Int { .. } | Kind::Float => Ok(()),
+            Kind::Unit | Kind::Int { .. } | Kind::Float | Kind::Bytes => Ok(()),
             Kind::NonZero { .. } if bytes.iter().any(|byte| *byte != 0) => Ok(()),
             Kind::NonZero { .. } => Err(Invalid::new("a number other than zero", "0")),
             Kind::Bool => match bytes {
@@ -107,20 +108,7 @@ impl Layout {
                     None => Err(Invalid::new("a char (a Unicode scalar value)", hex(bytes))),
                 }
             }
-            // Checked first, as a value without bytes may be repeated without end.
-            Kind::Array { .. } if self.is_any_bytes() => Ok(()),
-            Kind::Array { len, element } => {
-                let mut rest = bytes;
-                for index in 0..len {
-                    let (value, behind) =
-                        rest.split_at_checked(element.size).unwrap_or((rest, &[]));
-                    element
-                        .validate(value)
-                        .map_err(|invalid| invalid.in_element(index))?;
-                    rest = behind;
-                }
-                Ok(())
-            }
+            Kind::Array { len, element } => validate_elements(element, len, bytes),
             Kind::Struct { fields } => {
                 for field in fields {
                     let behind = bytes.get(field.offset..).unwrap_or_default();
@@ -132,8 +120,119 @@ impl Layout {
                 }
                 Ok(())
             }
+            Kind::Enum { signed, variants } => {
+                let number = integer(bytes, signed);
+                if variants
+                    .iter()
+                    .any(|variant| Some(variant.number) == number)
+                {
+                    return Ok(());
+                }
+                let names: Vec<_> = variants.iter().map(|variant| variant.name).collect();
+                let expected = format!("one of the enum's variants ({})", names.join(", "));
+                let found = number.map_or_else(|| hex(bytes), |number| number.to_string());
+                Err(Invalid::new(expected, found))
+            }
+            Kind::Text { capacity } => {
+                let text = &bytes[LENGTH..LENGTH + length(bytes, capacity)?];
+                match core::str::from_utf8(text) {
+                    Ok(_) => Ok(()),
+                    Err(error) => Err(Invalid::new(
+                        "UTF-8",
+                        format!(
+                            "{} at byte {}",
+                            hex(&text[error.valid_up_to()..][..1]),
+                            error.valid_up_to()
+                        ),
+                    )),
+                }
+            }
+            Kind::Vector { capacity, element } => {
+                let length = length(bytes, capacity)?;
+                validate_elements(element, length, self.behind_head(bytes))
+            }
+            Kind::Maybe { value } => match bytes[0] {
+                0 => Ok(()),
+                1 => {
+                    let value_bytes = self.behind_head(bytes);
+                    value.validate(value_bytes.get(..value.size).unwrap_or(value_bytes))
+                }
+                _ => Err(Invalid::new(
+                    "0 (no value) or 1 (a value)",
+                    hex(&bytes[..1]),
+                )),
+            },
+            Kind::Elapsed | Kind::Timestamp => {
+                let nanos = u32_at(bytes, SECONDS);
+                if nanos < NANOS_PER_SECOND {
+                    Ok(())
+                } else {
+                    Err(Invalid::new(
+                        "nanoseconds below a second",
+                        nanos.to_string(),
+                    ))
+                }
+            }
         }
     }
+
+    /// The bytes of the elements.
+    fn behind_head<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let offset = self.body().map_or(0, |body| body.offset);
+        bytes.get(offset..).unwrap_or_default()
+    }
+}
+
+/// Validates the first `count` of the elements that stand in `bytes` one behind the other.
+fn validate_elements(element: &Layout, count: usize, bytes: &[u8]) -> Result<(), Invalid> {
+    // Checked first, as a value without bytes may be repeated without end.
+    if element.is_any_bytes() {
+        return Ok(());
+    }
+    let mut rest = bytes;
+    for index in 0..count {
+        let (value, behind) = rest.split_at_checked(element.size).unwrap_or((rest, &[]));
+        element
+            .validate(value)
+            .map_err(|invalid| invalid.in_element(index))?;
+        rest = behind;
+    }
+    Ok(())
+}
+
+/// The length at the start of a text's or a vector's bytes, which are at least as many as it takes.
+fn length(bytes: &[u8], capacity: usize) -> Result<usize, Invalid> {
+    let length = u32_at(bytes, 0);
+    usize::try_from(length)
+        .ok()
+        .filter(|length| *length <= capacity)
+        .ok_or_else(|| {
+            Invalid::new(
+                format!("a length of at most {capacity}"),
+                length.to_string(),
+            )
+        })
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    let mut number = [0; size_of::<u32>()];
+    number.copy_from_slice(&bytes[at..at + size_of::<u32>()]);
+    u32::from_ne_bytes(number)
+}
+
+/// The integer in `bytes`, if they are as many as those of an integer.
+pub(crate) fn integer(bytes: &[u8], signed: bool) -> Option<i128> {
+    Some(match (bytes, signed) {
+        (&[a], false) => a.into(),
+        (&[a], true) => i8::from_ne_bytes([a]).into(),
+        (&[a, b], false) => u16::from_ne_bytes([a, b]).into(),
+        (&[a, b], true) => i16::from_ne_bytes([a, b]).into(),
+        (&[a, b, c, d], false) => u32::from_ne_bytes([a, b, c, d]).into(),
+        (&[a, b, c, d], true) => i32::from_ne_bytes([a, b, c, d]).into(),
+        (&[a, b, c, d, e, f, g, h], false) => u64::from_ne_bytes([a, b, c, d, e, f, g, h]).into(),
+        (&[a, b, c, d, e, f, g, h], true) => i64::from_ne_bytes([a, b, c, d, e, f, g, h]).into(),
+        _ => return None,
+    })
 }
 
 fn count_bytes(count: usize) -> String {

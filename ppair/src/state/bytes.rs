@@ -1,0 +1,53 @@
+//! The two steps between a `T` and its bytes.
+
+use core::mem::MaybeUninit;
+
+use super::HardState;
+use super::layout::Layout;
+
+/// The layout of `T`, at one place for the whole program.
+pub(crate) fn layout<T: HardState>() -> &'static Layout {
+    &const { T::LAYOUT }
+}
+
+/// Copies `value` into `staged` and zeroes its gaps there. Padding is never read from the `T`.
+///
+/// # Panics
+///
+/// If `staged` has fewer bytes than a `T`.
+pub(crate) fn stage<T: HardState>(value: &T, staged: &mut [u8]) {
+    assert!(
+        staged.len() >= size_of::<T>(),
+        "the staging buffer holds a whole value"
+    );
+    let from = core::ptr::from_ref(value).cast::<MaybeUninit<u8>>();
+    let to = staged.as_mut_ptr().cast::<MaybeUninit<u8>>();
+    // SAFETY: both ranges are `size_of::<T>()` bytes long (asserted above), valid, and distinct objects. The copy may leave
+    // uninitialised bytes in `staged` where `T` has padding; they are overwritten below before anything reads them.
+    unsafe { core::ptr::copy_nonoverlapping(from, to, size_of::<T>()) };
+    if const { T::LAYOUT.is_padded() } {
+        layout::<T>().gaps(&mut |gap| {
+            // SAFETY: `gaps` visits ranges within the type's size, which is within `staged`.
+            let start = unsafe { to.add(gap.start) };
+            // SAFETY: as above: `gap.len()` writable bytes begin at `start`.
+            unsafe { core::ptr::write_bytes(start, 0, gap.len()) };
+        });
+    }
+}
+
+/// The value whose bytes these are. They must have been found valid by [`Layout::validate`].
+///
+/// # Panics
+///
+/// If they are not as many as those of a `T`.
+pub(crate) fn value_of_valid<T: HardState>(bytes: &[u8]) -> T {
+    assert_eq!(
+        bytes.len(),
+        size_of::<T>(),
+        "a checkpoint has the size of its type"
+    );
+    debug_assert_eq!(layout::<T>().validate(bytes), Ok(()));
+    // SAFETY: as many bytes as a `T` has; the caller has validated them against `T::LAYOUT`; their alignment is of no
+    // importance to an unaligned read.
+    unsafe { bytes.as_ptr().cast::<T>().read_unaligned() }
+}
