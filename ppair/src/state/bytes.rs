@@ -3,7 +3,7 @@
 use core::mem::MaybeUninit;
 
 use super::HardState;
-use super::layout::Layout;
+use super::layout::{Invalid, Layout};
 
 /// The layout of `T`, at one place for the whole program.
 pub(crate) fn layout<T: HardState>() -> &'static Layout {
@@ -35,19 +35,14 @@ pub(crate) fn stage<T: HardState>(value: &T, staged: &mut [u8]) {
     }
 }
 
-/// The value whose bytes these are. They must have been found valid by [`Layout::validate`].
+/// The value whose bytes these are.
 ///
-/// # Panics
+/// # Errors
 ///
-/// If they are not as many as those of a `T`.
-pub(crate) fn value_of_valid<T: HardState>(bytes: &[u8]) -> T {
-    assert_eq!(
-        bytes.len(),
-        size_of::<T>(),
-        "a checkpoint has the size of its type"
-    );
-    debug_assert_eq!(layout::<T>().validate(bytes), Ok(()));
-    // SAFETY: as many bytes as a `T` has; the caller has validated them against `T::LAYOUT`; their alignment is of no
-    // importance to an unaligned read.
-    unsafe { bytes.as_ptr().cast::<T>().read_unaligned() }
+/// If they are no value of a `T`.
+pub(crate) fn value_of<T: HardState>(bytes: &[u8]) -> Result<T, Invalid> {
+    layout::<T>().validate(bytes)?;
+    // SAFETY: as many bytes as a `T` has, as `validate` found, and every one of them valid for `T`, which is all that a
+    // `HardState` asks of its bytes; their alignment is of no importance to an unaligned read.
+    Ok(unsafe { bytes.as_ptr().cast::<T>().read_unaligned() })
 }

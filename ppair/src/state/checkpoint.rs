@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
 use super::HardState;
-use super::bytes::{layout, stage, value_of_valid};
+use super::bytes::{layout, stage, value_of};
 use super::commit::{Fenced, Region, tag, words_for};
 use super::recovery::{Origin, Recovered};
 use super::segment::Segment;
@@ -97,10 +97,9 @@ impl<T: HardState> Checkpoint<T> {
         initial: fn() -> T,
     ) -> Self {
         let region = segment.region(number);
-        let start = recovered
-            .bytes
-            .as_deref()
-            .map_or_else(initial, value_of_valid::<T>);
+        let start = recovered.bytes.as_deref().map_or_else(initial, |bytes| {
+            value_of(bytes).expect("recovery has found these bytes valid")
+        });
         let staged = vec![0; words_for(region.bytes()) * size_of::<u64>()].into_boxed_slice();
         let shared = Shared {
             incarnation,

@@ -2,7 +2,7 @@
 
 use core::mem::size_of;
 
-use super::super::bytes::{stage, value_of_valid};
+use super::super::bytes::{stage, value_of};
 use super::super::layout::{Default, Field, Layout, Predecessor, Variant};
 use super::{HardState, MigrateFrom};
 
@@ -52,7 +52,10 @@ impl Layout {
     pub const fn predecessor_of<New: MigrateFrom<Old>, Old: HardState>() -> Predecessor {
         Predecessor {
             layout: const { &Old::LAYOUT },
-            migrate: |old, new| stage(&New::migrate_from(value_of_valid(old)), new),
+            migrate: |old, new| {
+                let old = value_of(old).expect("whoever migrates has found these bytes valid");
+                stage(&New::migrate_from(old), new);
+            },
         }
     }
 }
