@@ -4,7 +4,12 @@ use core::fmt::{self, Write};
 use core::time::Duration;
 
 use crate::death::{Cause, Death};
+use crate::state::descriptor::Descriptor;
+use crate::state::fit::Rejection;
+use crate::state::layout::Layout;
 use crate::state::recovery::Origin;
+use crate::state::restored::Restored;
+use crate::state::stored::Stored;
 use crate::sys::{Errno, errno_name, signal};
 
 /// What happens after a death.
@@ -54,6 +59,17 @@ pub(crate) enum Event<'a> {
     },
     /// A worker starts from an older checkpoint than the last one.
     RolledBack { origin: &'a Origin },
+    /// A stored checkpoint was set aside: its layout, or a value in it, is not that of the program.
+    StateRejected {
+        stored: &'a Stored,
+        rejection: &'a Rejection,
+        expected: Option<&'a Layout>,
+    },
+    /// A stored checkpoint was taken over in another layout than it was stored with.
+    StateMigrated {
+        state: &'a str,
+        restored: &'a Restored,
+    },
     /// The restart budget is spent and the program ends.
     GaveUp { restarts: u32, code: u8 },
     /// A stop signal arrived.
@@ -159,6 +175,20 @@ fn write_event(line: &mut Line, event: &Event<'_>) -> fmt::Result {
             origin.committed(),
             origin.generation()
         ),
+        Event::StateRejected {
+            stored,
+            rejection,
+            expected,
+        } => write_rejection(line, stored, rejection, expected),
+        Event::StateMigrated { state, restored } => write!(
+            line,
+            "state_migrated state={} generation={} migrations={} added={} dropped={}",
+            Quoted(state),
+            restored.stored().generation(),
+            restored.migrations(),
+            Quoted(&restored.added().join(", ")),
+            Quoted(&restored.dropped().join(", "))
+        ),
         Event::GaveUp { restarts, code } => write!(line, "gave_up restarts={restarts} code={code}"),
         Event::Stopping { signal } => write!(line, "stopping signal={}", signal::Name(signal)),
         Event::Stopped { code } => write!(line, "stopped code={code}"),
@@ -168,6 +198,47 @@ fn write_event(line: &mut Line, event: &Event<'_>) -> fmt::Result {
             write!(line, "warning call={call} errno={}", errno_name(errno))
         }
     }
+}
+
+fn write_rejection(
+    line: &mut Line,
+    stored: &Stored,
+    rejection: &Rejection,
+    expected: Option<&Layout>,
+) -> fmt::Result {
+    let head = |descriptor: &Descriptor| {
+        descriptor
+            .to_string()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let expected = expected.map_or_else(|| "nothing".to_owned(), |layout| head(&layout.into()));
+    let differences: Vec<String> = rejection
+        .differences()
+        .iter()
+        .skip(1)
+        .map(|difference| {
+            let side = |side: Option<&str>| side.unwrap_or("-").to_owned();
+            format!(
+                "{}: {} -> {}",
+                difference.field(),
+                side(difference.was()),
+                side(difference.is())
+            )
+        })
+        .collect();
+    write!(
+        line,
+        "state_rejected state={} generation={} reason={} expected={} found={} differences={}",
+        Quoted(stored.name()),
+        stored.generation(),
+        Quoted(&rejection.cause().to_string()),
+        Quoted(&expected),
+        Quoted(&head(stored.descriptor())),
+        Quoted(&differences.join("; "))
+    )
 }
 
 fn write_death(line: &mut Line, death: &Death, restarts: u32, next: Next) -> fmt::Result {

@@ -36,7 +36,7 @@ pub use parameter::Parameter;
 pub use ppair_macros::{HardState, main};
 pub use registry::checkpoint;
 pub use state::{
-    Checkpoint, Descriptor, Fenced, Field, HardState, Invalid, Kind, Layout, MigrateFrom, Origin,
-    Source, Variant,
+    Checkpoint, Descriptor, Difference, Differences, Fenced, Field, HardState, Invalid, Kind,
+    Layout, MigrateFrom, Origin, Rejection, Restored, Source, Stored, Unreadable, Variant,
 };
 pub use worker::Worker;

@@ -12,8 +12,10 @@ use crate::event::Event as Say;
 use crate::log::say;
 use crate::parameter::{Enter, Parameter, Preparation};
 use crate::resume::{Baton, Relay, Resumed};
-use crate::state::recovery::{Recovered, Source, recover};
+use crate::state::recovery::{Recovered, recover};
+use crate::state::restored::{self, Restored};
 use crate::state::segment::{RegionSpec, Segment};
+use crate::state::stored::Stored;
 use crate::sys::process::{self, Alone};
 use crate::sys::{clock, stderr};
 use crate::watchdog::driver::{Image, WatchDog};
@@ -121,6 +123,7 @@ impl Pair {
         let preparation = Preparation {
             setup: &NoSetup,
             regions: Vec::new(),
+            restored: Vec::new(),
             duplicate: None,
         };
         Self {
@@ -170,7 +173,10 @@ impl Pair {
 
     fn with_setup<S: 'static>(self, value: S) -> Pair<S> {
         let Preparation {
-            regions, duplicate, ..
+            setup: _,
+            regions,
+            restored,
+            duplicate,
         } = self.preparation;
         Pair {
             options: self.options,
@@ -179,6 +185,7 @@ impl Pair {
             preparation: Preparation {
                 setup: Box::leak(Box::new(value)),
                 regions,
+                restored,
                 duplicate,
             },
         }
@@ -214,7 +221,7 @@ impl Pair {
             world,
         )));
         // An empty segment: what the workers commit is not for this image to know.
-        let segment = match Segment::create(Vec::new()) {
+        let segment = match Segment::create(Vec::new(), &[]) {
             Ok(segment) => Box::leak(Box::new(segment)),
             Err(errno) => fail("cannot make shared memory", errno),
         };
@@ -232,6 +239,50 @@ impl<S: 'static> Pair<S> {
         Prepared {
             enter: P::prepare(&mut self.preparation),
         }
+    }
+
+    /// Gives the pair a checkpoint that an earlier pair has [stored](crate::Checkpoint::stored), from which the first worker starts.
+    ///
+    /// It is for the hard state whose type has its name, or had it earlier (`#[hard(was = "..")]`). If the layout of that type
+    /// is another one than when it was stored, what happens is up to the type:
+    ///
+    /// 1. If only names differ, and the type says what they were, the value is taken over.
+    /// 2. `#[hard(evolve)]`: fields that are equal in name and kind are taken over; new ones get their `#[hard(default = ..)]`, or
+    ///    what they are in the type's `Default`; the others are dropped, which is reported (`event=state_migrated`).
+    /// 3. `#[hard(migrate_from = Old)]`: what fits the earlier type goes through [`MigrateFrom`](crate::MigrateFrom), step by step.
+    /// 4. Else it is set aside: the worker starts from the type's `Default`, the log has `event=state_rejected` with what differs,
+    ///    and [`Worker::restored`] has the stored checkpoint as it was given.
+    ///
+    /// A change of `#[hard(version = ..)]` says that the meaning has changed: then only 3 is left. Generations go on from the
+    /// stored one. Of several checkpoints for one hard state, that with the highest generation counts.
+    ///
+    /// ```no_run
+    /// use ppair::{Checkpoint, Config, HardState, Pair, Stored};
+    ///
+    /// #[derive(Clone, Copy, Default, HardState)]
+    /// #[hard(evolve)]
+    /// #[repr(C)]
+    /// struct Progress {
+    ///     next: u32,
+    /// }
+    ///
+    /// let mut pair = Pair::new(Config::new());
+    /// if let Ok(bytes) = std::fs::read("progress") {
+    ///     match Stored::from_bytes(&bytes) {
+    ///         Ok(stored) => pair = pair.restore(stored),
+    ///         Err(error) => eprintln!("progress: {error}"),
+    ///     }
+    /// }
+    /// let progress = pair.prepare::<Checkpoint<Progress>>();
+    /// let worker = pair.start();
+    /// let progress = progress.enter(&worker);
+    /// progress.update(|p| p.next += 1);
+    /// std::fs::write("progress", progress.stored().to_bytes())?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn restore(mut self, stored: Stored) -> Self {
+        self.preparation.restored.push(stored);
+        self
     }
 
     /// Becomes a pair. There must be one thread in the process, which is checked where `/proc` tells. This process is the watch dog from here on and never returns from this call; what returns is a
@@ -266,10 +317,15 @@ impl<S: 'static> Pair<S> {
             .collect();
         // What `setup` has printed without a line feed would otherwise be printed by every worker.
         let _ = std::io::stdout().flush();
+        let file_is_new = resumed.is_none();
         let (file, baton) = resumed.map(|resumed| (resumed.file, resumed.baton)).unzip();
         let segment = match file {
+            // What the pair was given is in there.
             Some(file) => Segment::adopt(file, specs),
-            None => Segment::create(specs),
+            None => {
+                let given = restored::assign(preparation.restored, &specs);
+                Segment::create(specs, &given)
+            }
         };
         let segment: &'static Segment = match segment {
             Ok(segment) => Box::leak(Box::new(segment)),
@@ -277,6 +333,9 @@ impl<S: 'static> Pair<S> {
         };
         hook_panics(segment);
         stderr::prepare();
+        if file_is_new {
+            say_unwanted(segment);
+        }
         if off {
             segment.fence(1);
             let beginning = Beginning {
@@ -315,19 +374,59 @@ impl<S: 'static> Pair<S> {
 
 /// Recovers the hard state and makes the worker.
 fn enter(room: Room, beginning: Beginning, segment: &'static Segment) -> Worker {
-    let recover =
-        |(region, spec): (_, &RegionSpec)| recover(&region, spec.layout.name(), spec.layout);
-    let recovered: Vec<Recovered> = segment
-        .regions()
-        .zip(segment.specs())
-        .map(recover)
+    let regions = segment.regions().zip(segment.specs()).enumerate();
+    let recovered: Vec<Recovered> = regions
+        .map(|(number, (region, spec))| {
+            recover(&region, spec.layout, &mut || take_over(segment, number))
+        })
         .collect();
     for Recovered { origin, .. } in &recovered {
-        if origin.source() != Source::Current && origin.committed() != 0 {
+        if origin.is_rolled_back() {
             say(&Say::RolledBack { origin });
         }
     }
     Worker::new(room, beginning, segment, recovered)
+}
+
+/// Tells of the stored checkpoints that nothing in the program takes.
+fn say_unwanted(segment: &Segment) {
+    for (_, bytes) in segment.given().filter(|(region, _)| region.is_none()) {
+        let restored = Restored::of(&bytes, None);
+        if let Some((stored, rejection)) = restored
+            .as_ref()
+            .and_then(|restored| Some((restored.stored(), restored.rejection()?)))
+        {
+            say(&Say::StateRejected {
+                stored,
+                rejection,
+                expected: None,
+            });
+        }
+    }
+}
+
+/// The bytes that a hard state starts from according to what was stored of it.
+fn take_over(segment: &Segment, number: usize) -> Option<Vec<u8>> {
+    let RegionSpec {
+        layout, initial, ..
+    } = &segment.specs()[number];
+    let restored = restored::of_region(segment, number)?;
+    if let Some(rejection) = restored.rejection() {
+        say(&Say::StateRejected {
+            stored: restored.stored(),
+            rejection,
+            expected: Some(layout),
+        });
+        return None;
+    }
+    if !restored.is_unchanged() {
+        say(&Say::StateMigrated {
+            state: layout.name(),
+            restored: &restored,
+        });
+    }
+    // It was found valid a moment ago.
+    restored.apply(initial)?.ok()
 }
 
 /// Lets a panic leave its text and place for the watch dog. The hook that was there still runs, afterwards.

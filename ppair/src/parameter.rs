@@ -6,6 +6,7 @@ use core::any::TypeId;
 use crate::state::checkpoint::Checkpoint;
 use crate::state::hard_state::HardState;
 use crate::state::segment::RegionSpec;
+use crate::state::stored::Stored;
 use crate::worker::Worker;
 
 /// What a worker's `main` may take: [`Checkpoint<T>`], [`Worker`], and `&S`, where `S` is what `setup` returned.
@@ -39,6 +40,8 @@ pub(crate) type Enter<P> = Box<dyn FnOnce(&Worker) -> P>;
 pub struct Preparation<S: 'static> {
     pub(crate) setup: &'static S,
     pub(crate) regions: Vec<(TypeId, RegionSpec)>,
+    /// The checkpoints that an earlier pair has stored.
+    pub(crate) restored: Vec<Stored>,
     /// The name of a type that was asked for twice.
     pub(crate) duplicate: Option<&'static str>,
 }
@@ -54,10 +57,7 @@ impl<S: 'static, T: HardState + Default + Send> Parameter<S> for Checkpoint<T> {
         {
             preparation.duplicate = Some(layout.name());
         }
-        let spec = RegionSpec {
-            layout,
-            fingerprint: layout.fingerprint(),
-        };
+        let spec = RegionSpec::of::<T>();
         preparation.regions.push((TypeId::of::<T>(), spec));
         Box::new(move |worker| {
             let recovered = worker

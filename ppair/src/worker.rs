@@ -1,7 +1,7 @@
 //! `Worker`: what a worker knows of itself.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use static_assertions::assert_impl_all;
 
@@ -9,6 +9,7 @@ use crate::death::Death;
 use crate::event::Event as Say;
 use crate::log::say;
 use crate::state::recovery::{Origin, Recovered};
+use crate::state::restored::{self, Restored};
 use crate::state::segment::Segment;
 use crate::sys::process;
 use crate::sys::signal::{self, SIGTERM};
@@ -50,6 +51,8 @@ struct Inner {
     last_death: Option<&'static Death>,
     segment: &'static Segment,
     origins: Vec<Origin>,
+    /// What became of the stored checkpoints, as soon as somebody asks.
+    restored: OnceLock<Vec<Restored>>,
     /// What was recovered, until the parameter takes it.
     recovered: Mutex<Vec<Option<Recovered>>>,
 }
@@ -79,6 +82,7 @@ impl Worker {
             last_death: begin.last_death,
             segment,
             origins: recovered.iter().map(|recovered| recovered.origin).collect(),
+            restored: OnceLock::new(),
             recovered: Mutex::new(recovered.into_iter().map(Some).collect()),
         };
         Self {
@@ -138,6 +142,14 @@ impl Worker {
     #[must_use]
     pub fn origins(&self) -> &[Origin] {
         &self.inner.origins
+    }
+
+    /// What became of the stored checkpoints that the pair was given by [`Pair::restore`](crate::Pair::restore): which were
+    /// taken over, which were set aside, and why. It is the same in each worker of the pair.
+    #[must_use]
+    pub fn restored(&self) -> &[Restored] {
+        let all = || restored::all(self.inner.segment);
+        self.inner.restored.get_or_init(all)
     }
 }
 

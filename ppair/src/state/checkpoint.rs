@@ -12,6 +12,7 @@ use super::bytes::{layout, stage, value_of};
 use super::commit::{Fenced, Region, tag, words_for};
 use super::recovery::{Origin, Recovered};
 use super::segment::Segment;
+use super::stored::Stored;
 
 /// A hard state of type `T`: a value that survives the death of the worker.
 ///
@@ -122,6 +123,21 @@ impl<T: HardState> Checkpoint<T> {
     /// followed by one that starts from the newest checkpoint that is whole.
     #[must_use]
     pub fn load(&self) -> T {
+        self.load_with_generation().1
+    }
+
+    /// The last committed value with its generation and what its bytes mean, to be kept outside of the pair: see [`Stored`].
+    ///
+    /// # Panics
+    ///
+    /// As [`load`](Self::load).
+    #[must_use]
+    pub fn stored(&self) -> Stored {
+        let (generation, value) = self.load_with_generation();
+        Stored::of(&value, generation)
+    }
+
+    fn load_with_generation(&self) -> (u64, T) {
         let Shared {
             region,
             start,
@@ -131,12 +147,12 @@ impl<T: HardState> Checkpoint<T> {
         loop {
             let mut value = MaybeUninit::<T>::uninit();
             if region.published().generation == origin.committed() {
-                return *start;
+                return (origin.committed(), *start);
             }
-            if region.read(as_bytes_mut(&mut value)).is_none() {
+            let Some(published) = region.read(as_bytes_mut(&mut value)) else {
                 core::hint::spin_loop();
                 continue;
-            }
+            };
             // SAFETY: `read` has written every byte of `value`, and a byte is always a valid `u8`.
             let bytes =
                 unsafe { core::slice::from_raw_parts(value.as_ptr().cast::<u8>(), size_of::<T>()) };
@@ -145,7 +161,8 @@ impl<T: HardState> Checkpoint<T> {
             }
             // SAFETY: every byte is written, and `validate` has found every one of them valid for `T`, which is all that a
             // `HardState` asks of its bytes.
-            return unsafe { value.assume_init() };
+            let value = unsafe { value.assume_init() };
+            return (published.generation, value);
         }
     }
 
@@ -207,7 +224,8 @@ impl<T: HardState> Checkpoint<T> {
         committed.map(|_| returned)
     }
 
-    /// The generation of the last committed value: 0 before the first commit, then 1, 2, 3 and so on over all workers.
+    /// The generation of the last committed value: 0 before the first commit, then 1, 2, 3 and so on over all workers. If the
+    /// pair began with a stored checkpoint, it goes on from that one's generation.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.shared.region.published().generation

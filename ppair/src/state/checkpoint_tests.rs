@@ -15,20 +15,15 @@ struct Padded {
     flag: bool,
 }
 
-fn segment<T: HardState>() -> &'static Segment {
-    let layout = layout::<T>();
-    let spec = RegionSpec {
-        layout,
-        fingerprint: layout.fingerprint(),
-    };
-    let segment = Segment::create(vec![spec]).expect("shared memory");
+fn segment<T: HardState + Default>() -> &'static Segment {
+    let segment = Segment::create(vec![RegionSpec::of::<T>()], &[]).expect("shared memory");
     Box::leak(Box::new(segment))
 }
 
 /// The handle of a worker that starts now as `incarnation`.
 fn enter<T: HardState + Default>(segment: &'static Segment, incarnation: u32) -> Checkpoint<T> {
     segment.fence(incarnation);
-    let recovered = recover(&segment.region(0), "state", layout::<T>());
+    let recovered = recover(&segment.region(0), layout::<T>(), &mut || None);
     let incarnation = Box::leak(Box::new(AtomicU32::new(incarnation)));
     Checkpoint::new(segment, 0, incarnation, &recovered, T::default)
 }

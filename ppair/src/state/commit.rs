@@ -29,7 +29,9 @@ struct RegionHeader {
     published: u64,
     fingerprint: u64,
     size: u64,
-    reserved: [u64; 5],
+    /// The generation that the pair began with: that of what was stored before, or 0.
+    base: u64,
+    reserved: [u64; 4],
 }
 
 /// The head of a slot; the bytes of the hard state follow it.
@@ -43,6 +45,7 @@ struct SlotHeader {
 const PUBLISHED: usize = offset_of!(RegionHeader, published) / WORD;
 const FINGERPRINT: usize = offset_of!(RegionHeader, fingerprint) / WORD;
 const SIZE: usize = offset_of!(RegionHeader, size) / WORD;
+const BASE: usize = offset_of!(RegionHeader, base) / WORD;
 const REGION_HEADER_WORDS: usize = size_of::<RegionHeader>() / WORD;
 const SLOT_GENERATION: usize = offset_of!(SlotHeader, generation) / WORD;
 const SLOT_CHECKSUM: usize = offset_of!(SlotHeader, checksum) / WORD;
@@ -75,12 +78,14 @@ pub(crate) struct Published {
 }
 
 const GENERATION_BITS: u32 = 54;
+/// All bits of a generation.
+const GENERATIONS: u64 = (1 << GENERATION_BITS) - 1;
 const SLOT_BITS: u32 = 2;
 
 impl Published {
     const fn unpack(word: u64) -> Self {
         Self {
-            generation: word & ((1 << GENERATION_BITS) - 1),
+            generation: word & GENERATIONS,
             slot: (word >> GENERATION_BITS) as usize & (SLOTS - 1),
             tag: (word >> (GENERATION_BITS + SLOT_BITS)) as u8,
         }
@@ -95,7 +100,7 @@ impl Published {
     /// The generation after this one. Zero means "nothing was committed", so a wrap, which only a wild write can bring
     /// about, leads to one.
     const fn next_generation(self) -> u64 {
-        match (self.generation + 1) & ((1 << GENERATION_BITS) - 1) {
+        match (self.generation + 1) & GENERATIONS {
             0 => 1,
             next => next,
         }
@@ -151,8 +156,16 @@ impl<'a> Region<'a> {
         })
     }
 
-    /// Writes the header of a fresh, zeroed region.
-    pub(crate) fn format(&self) {
+    /// Writes the header of a fresh, zeroed region, whose generations go on from `base`.
+    pub(crate) fn format(&self, base: u64) {
+        // Nothing of this pair is published, and no slot claims that generation.
+        let nothing = Published {
+            generation: base & GENERATIONS,
+            slot: 0,
+            tag: 0,
+        };
+        self.words[PUBLISHED].store(nothing.pack(), Ordering::Relaxed);
+        self.words[BASE].store(nothing.generation, Ordering::Relaxed);
         self.words[FINGERPRINT].store(self.fingerprint, Ordering::Relaxed);
         self.words[SIZE].store(self.bytes as u64, Ordering::Relaxed);
     }
@@ -161,6 +174,11 @@ impl<'a> Region<'a> {
     pub(crate) fn is_formatted(&self) -> bool {
         self.words[FINGERPRINT].load(Ordering::Relaxed) == self.fingerprint
             && self.words[SIZE].load(Ordering::Relaxed) == self.bytes as u64
+    }
+
+    /// The generation that the pair began with: as long as it is the published one, this pair has committed nothing.
+    pub(crate) fn base(&self) -> u64 {
+        self.words[BASE].load(Ordering::Relaxed)
     }
 
     /// The size of the hard state.

@@ -13,7 +13,7 @@ fn memory() -> Vec<AtomicU64> {
 
 fn region(words: &[AtomicU64]) -> Region<'_> {
     let region = Region::new(words, SIZE_BYTES, FINGERPRINT_OF_TEST).unwrap();
-    region.format();
+    region.format(0);
     region
 }
 

@@ -5,7 +5,8 @@
 mod decode;
 mod table;
 
-pub(crate) use table::{Row, grid};
+pub(crate) use decode::Undecodable;
+pub(crate) use table::grid;
 
 use super::layout::{Kind, LENGTH, Layout, SECONDS};
 

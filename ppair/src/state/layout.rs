@@ -17,7 +17,7 @@ mod validate;
 pub(crate) use body::{LENGTH, SECONDS};
 pub(crate) use encode::FORMAT;
 pub use validate::Invalid;
-pub(crate) use validate::integer;
+pub(crate) use validate::{integer, length};
 
 /// The largest alignment of a hard state: one page, which is what every segment is aligned to.
 const MAX_ALIGN: usize = 4096;

@@ -2,18 +2,27 @@
 //! knows of the watch dog.
 
 pub(crate) mod black_box;
+pub(crate) mod blob;
 pub(crate) mod bytes;
 pub(crate) mod checkpoint;
 pub(crate) mod commit;
 pub(crate) mod descriptor;
+pub(crate) mod differences;
+pub(crate) mod fit;
 pub(crate) mod hard_state;
 pub(crate) mod layout;
 pub(crate) mod recovery;
+pub(crate) mod restored;
 pub(crate) mod segment;
+pub(crate) mod stored;
 
 pub use checkpoint::Checkpoint;
 pub use commit::Fenced;
 pub use descriptor::Descriptor;
+pub use differences::{Difference, Differences};
+pub use fit::Rejection;
 pub use hard_state::{HardState, MigrateFrom};
 pub use layout::{Field, Invalid, Kind, Layout, Variant};
 pub use recovery::{Origin, Source};
+pub use restored::Restored;
+pub use stored::{Stored, Unreadable};

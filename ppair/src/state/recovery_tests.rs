@@ -17,7 +17,7 @@ struct Memory(Vec<AtomicU64>);
 impl Memory {
     fn new() -> Self {
         let memory = Self((0..region_words(SIZE)).map(|_| AtomicU64::new(0)).collect());
-        memory.region().format();
+        memory.region().format(0);
         memory
     }
 
@@ -33,7 +33,7 @@ impl Memory {
     }
 
     fn recover(&self) -> (Source, u64, Option<Vec<u8>>) {
-        let Recovered { origin, bytes } = recover(&self.region(), "state", &LAYOUT);
+        let Recovered { origin, bytes } = recover(&self.region(), &LAYOUT, &mut || None);
         (origin.source(), origin.generation(), bytes.map(Vec::from))
     }
 
@@ -154,7 +154,7 @@ fn the_commit_after_a_rollback_does_not_overwrite_what_it_was_rolled_back_to() {
     memory.spoil_current();
     let region = memory.region();
     region.fence(3);
-    let origin = recover(&region, "state", &LAYOUT).origin;
+    let origin = recover(&region, &LAYOUT, &mut || None).origin;
     assert_eq!(
         (origin.source(), origin.generation()),
         (Source::Previous, 1)
@@ -198,5 +198,53 @@ fn any_flipped_bit_of_the_region_gives_a_committed_value_or_the_initial_state() 
             }
             word.fetch_xor(1 << bit, Ordering::Relaxed);
         }
+    }
+}
+
+/// A region whose pair began with generation 40.
+fn begun_with_40() -> Memory {
+    let memory = Memory::new();
+    memory.region().format(40);
+    memory
+}
+
+fn recover_or_stored(memory: &Memory) -> (Source, u64, bool) {
+    let mut asked = false;
+    let mut stored = || {
+        asked = true;
+        Some(vec![1; SIZE])
+    };
+    let Recovered { origin, .. } = recover(&memory.region(), &LAYOUT, &mut stored);
+    (origin.source(), origin.generation(), asked)
+}
+
+#[test]
+fn what_was_stored_before_is_the_start_until_something_is_committed() {
+    let memory = begun_with_40();
+    assert_eq!(recover_or_stored(&memory), (Source::Stored, 40, true));
+    memory.region().fence(1);
+    assert_eq!(recover_or_stored(&memory), (Source::Stored, 40, true));
+    memory.commit(1, [0; SIZE]);
+    assert_eq!(memory.region().published().generation, 41);
+    assert_eq!(recover_or_stored(&memory), (Source::Current, 41, false));
+}
+
+#[test]
+fn what_was_stored_before_is_what_is_left_if_all_commits_are_spoilt() {
+    let memory = begun_with_40();
+    memory.commit(1, [0; SIZE]);
+    memory.spoil_current();
+    let (source, generation, _) = recover_or_stored(&memory);
+    assert_eq!((source, generation), (Source::Stored, 40));
+    let recovered = recover(&memory.region(), &LAYOUT, &mut || Some(vec![1; SIZE]));
+    assert!(recovered.origin.is_rolled_back());
+}
+
+#[test]
+fn a_start_from_what_was_stored_or_rejected_is_no_roll_back() {
+    let memory = begun_with_40();
+    for stored in [None, Some(vec![1; SIZE])] {
+        let recovered = recover(&memory.region(), &LAYOUT, &mut || stored.clone());
+        assert!(!recovered.origin.is_rolled_back(), "{recovered:?}");
     }
 }

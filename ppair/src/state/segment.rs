@@ -8,7 +8,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use memoffset::offset_of;
 use static_assertions::const_assert_eq;
 
+use super::HardState;
 use super::black_box::{self, BlackBox};
+use super::blob::{self, blob_words};
+use super::bytes::{layout, stage};
 use super::commit::{Region, region_words, tag};
 use super::layout::Layout;
 use crate::sys::Errno;
@@ -18,7 +21,7 @@ const WORD: usize = size_of::<u64>();
 
 /// "ppairseg", and the version of everything that lies behind it.
 const MAGIC: u64 = u64::from_be_bytes(*b"ppairseg");
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// The head of the segment. It is never borrowed as such: access goes word by word, at the places that its offsets give.
 #[allow(dead_code, reason = "only its layout is used")]
@@ -28,13 +31,16 @@ struct Header {
     format: u64,
     words: u64,
     regions: u64,
-    reserved: [u64; 4],
+    /// How many stored checkpoints the pair was given.
+    restored: u64,
+    reserved: [u64; 3],
 }
 
 const HEADER_MAGIC: usize = offset_of!(Header, magic) / WORD;
 const HEADER_FORMAT: usize = offset_of!(Header, format) / WORD;
 const HEADER_SIZE: usize = offset_of!(Header, words) / WORD;
 const HEADER_REGIONS: usize = offset_of!(Header, regions) / WORD;
+const HEADER_RESTORED: usize = offset_of!(Header, restored) / WORD;
 const HEADER_WORDS: usize = size_of::<Header>() / WORD;
 const_assert_eq!(HEADER_WORDS, 8);
 
@@ -42,13 +48,51 @@ const_assert_eq!(HEADER_WORDS, 8);
 const FIRST_REGION: usize = (HEADER_WORDS + black_box::WORDS).next_multiple_of(8);
 
 /// What one checkpoint needs of the segment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RegionSpec {
     /// The layout of the hard state's type.
     pub(crate) layout: &'static Layout,
+    /// That layout as bytes, which are kept beside the slots.
+    pub(crate) descriptor: Box<[u8]>,
     /// Its fingerprint.
     pub(crate) fingerprint: u64,
+    /// Writes the bytes of the initial value, with zeroed gaps.
+    pub(crate) initial: fn(&mut [u8]),
 }
+
+impl RegionSpec {
+    /// What a checkpoint of `T` needs.
+    pub(crate) fn of<T: HardState + Default>() -> Self {
+        let layout = layout::<T>();
+        Self {
+            layout,
+            descriptor: layout.encode().into(),
+            fingerprint: layout.fingerprint(),
+            initial: |bytes| stage(&T::default(), bytes),
+        }
+    }
+
+    fn words(&self) -> usize {
+        let words = region_words(self.layout.size()) + blob_words(self.descriptor.len());
+        words.next_multiple_of(LINE_WORDS)
+    }
+}
+
+/// A stored checkpoint that the pair was given, in the bytes of a [`Stored`](super::stored::Stored).
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
+    /// The region that it is for; `None` if there is none.
+    pub(crate) region: Option<usize>,
+    /// Its generation.
+    pub(crate) generation: u64,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Stands for no region.
+const NO_REGION: u64 = u64::MAX;
+
+/// Words of a cache line.
+const LINE_WORDS: usize = 8;
 
 /// A mapped segment.
 #[derive(Debug)]
@@ -59,9 +103,9 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// Makes a segment for these checkpoints: sealed, and with every page allocated.
-    pub(crate) fn create(specs: Vec<RegionSpec>) -> Result<Self, Errno> {
-        let size = size(&specs)?;
+    /// Makes a segment for these checkpoints, and with those that were stored before: sealed, and with every page allocated.
+    pub(crate) fn create(specs: Vec<RegionSpec>, given: &[Given]) -> Result<Self, Errno> {
+        let size = size(&specs, given)?;
         let file = memory::create(c"ppair", size.get())?;
         let segment = Self::map(file, size, specs)?;
         let words = segment.words();
@@ -69,13 +113,35 @@ impl Segment {
         words[HEADER_FORMAT].store(FORMAT, Ordering::Relaxed);
         words[HEADER_SIZE].store(words.len() as u64, Ordering::Relaxed);
         words[HEADER_REGIONS].store(segment.specs.len() as u64, Ordering::Relaxed);
-        segment.regions().for_each(|region| region.format());
+        for (number, region) in segment.regions().enumerate() {
+            let base = given.iter().find(|given| given.region == Some(number));
+            region.format(base.map_or(0, |given| given.generation));
+            blob::write(
+                segment.descriptor(number),
+                &segment.specs[number].descriptor,
+            );
+        }
+        words[HEADER_RESTORED].store(given.len() as u64, Ordering::Relaxed);
+        let mut rest = &words[segment.start_of(segment.specs.len())..];
+        for Given { region, bytes, .. } in given {
+            let (number, behind) = rest.split_at(1);
+            number[0].store(
+                region.map_or(NO_REGION, |region| region as u64),
+                Ordering::Relaxed,
+            );
+            blob::write(behind, bytes);
+            rest = &behind[blob_words(bytes.len())..];
+        }
         Ok(segment)
     }
 
     /// Takes over a segment that an earlier image of this process made for the same checkpoints; `EINVAL` if it is not that.
     pub(crate) fn adopt(file: OwnedFd, specs: Vec<RegionSpec>) -> Result<Self, Errno> {
-        let size = size(&specs)?;
+        // What was given at the start lies behind the regions.
+        let found = memory::size_of_created(file.as_fd())?;
+        let size = NonZeroUsize::new(found)
+            .filter(|found| size(&specs, &[]).is_ok_and(|least| *found >= least))
+            .ok_or(Errno::EINVAL)?;
         let segment = Self::map(file, size, specs)?;
         let words = segment.words();
         let head = [
@@ -87,7 +153,14 @@ impl Segment {
         let same_head = head
             .iter()
             .all(|&(at, expected)| words[at].load(Ordering::Relaxed) == expected);
-        if same_head && segment.regions().all(|region| region.is_formatted()) {
+        let same_types = || {
+            (0..segment.specs.len()).all(|number| {
+                let descriptor = blob::read(segment.descriptor(number));
+                segment.region(number).is_formatted()
+                    && descriptor.as_deref() == Some(&*segment.specs[number].descriptor)
+            })
+        };
+        if same_head && same_types() {
             Ok(segment)
         } else {
             Err(Errno::EINVAL)
@@ -116,15 +189,39 @@ impl Segment {
 
     /// The region of the checkpoint with this number, in the order of the specs.
     pub(crate) fn region(&self, number: usize) -> Region<'_> {
-        let start = FIRST_REGION
-            + self.specs[..number]
-                .iter()
-                .map(|spec| region_words(spec.layout.size()))
-                .sum::<usize>();
-        let spec = self.specs[number];
+        let start = self.start_of(number);
+        let spec = &self.specs[number];
         let words = &self.words()[start..start + region_words(spec.layout.size())];
         Region::new(words, spec.layout.size(), spec.fingerprint)
             .expect("the slice has the region's length")
+    }
+
+    /// Where the region with this number starts; or what was given, behind the last one.
+    fn start_of(&self, number: usize) -> usize {
+        let before = self.specs[..number].iter().map(RegionSpec::words);
+        FIRST_REGION + before.sum::<usize>()
+    }
+
+    /// The words of a region's descriptor.
+    fn descriptor(&self, number: usize) -> &[AtomicU64] {
+        let spec = &self.specs[number];
+        let start = self.start_of(number) + region_words(spec.layout.size());
+        &self.words()[start..start + blob_words(spec.descriptor.len())]
+    }
+
+    /// The stored checkpoints that the pair was given, each with the number of its region, if it has one. A damaged one, and
+    /// what lies behind it, is left out.
+    pub(crate) fn given(&self) -> impl Iterator<Item = (Option<usize>, Vec<u8>)> {
+        let words = self.words();
+        let mut rest = &words[self.start_of(self.specs.len())..];
+        let count = words[HEADER_RESTORED].load(Ordering::Relaxed);
+        (0..count).map_while(move |_| {
+            let (number, behind) = rest.split_first()?;
+            let bytes = blob::read(behind)?;
+            rest = behind.get(blob_words(bytes.len())..)?;
+            let number = usize::try_from(number.load(Ordering::Relaxed)).ok();
+            Some((number.filter(|number| *number < self.specs.len()), bytes))
+        })
     }
 
     /// All regions, in the order of the specs.
@@ -160,12 +257,19 @@ impl Segment {
     }
 }
 
-fn size(specs: &[RegionSpec]) -> Result<NonZeroUsize, Errno> {
-    let words = specs.iter().try_fold(FIRST_REGION, |sum, spec| {
-        // A quarter of the address space is more than any machine maps, and leaves room for the four slots.
-        let bytes = Some(spec.layout.size()).filter(|&bytes| bytes <= usize::MAX / 64)?;
-        sum.checked_add(region_words(bytes))
-    });
+fn size(specs: &[RegionSpec], given: &[Given]) -> Result<NonZeroUsize, Errno> {
+    // A quarter of the address space is more than any machine maps, and leaves room for the four slots.
+    if specs
+        .iter()
+        .any(|spec| spec.layout.size() > usize::MAX / 64)
+    {
+        return Err(Errno::EFBIG);
+    }
+    let regions = specs.iter().map(RegionSpec::words);
+    let given = given.iter().map(|given| 1 + blob_words(given.bytes.len()));
+    let words = regions
+        .chain(given)
+        .try_fold(FIRST_REGION, usize::checked_add);
     words
         .and_then(|words| words.checked_mul(WORD))
         .and_then(NonZeroUsize::new)

@@ -1,7 +1,5 @@
 //! From the bytes that a layout was stored as.
 
-use core::fmt;
-
 use super::{Descriptor, Part, Plain, Shape};
 use crate::state::layout::FORMAT;
 use crate::state::layout::encode::{Target, tag};
@@ -10,7 +8,7 @@ use crate::state::layout::encode::{Target, tag};
 const MAX_DEPTH: u32 = 64;
 
 /// Why bytes are no descriptor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Undecodable {
     /// They were written by a version of ppair that is not known here.
     Format(u32),
@@ -18,26 +16,6 @@ pub(crate) enum Undecodable {
     Target(Target),
     /// They are damaged.
     Damaged,
-}
-
-impl fmt::Display for Undecodable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Format(format) => write!(
-                f,
-                "its descriptor has format {format}, and this version of ppair knows format {FORMAT}"
-            ),
-            Self::Target(Target {
-                big_endian,
-                pointer_width,
-            }) => write!(
-                f,
-                "it was stored on a {}-endian machine with {pointer_width}-bit pointers",
-                if *big_endian { "big" } else { "little" }
-            ),
-            Self::Damaged => f.write_str("its descriptor is damaged"),
-        }
-    }
 }
 
 impl Descriptor {

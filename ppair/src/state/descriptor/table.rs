@@ -11,6 +11,8 @@ pub(crate) struct Row {
     pub(crate) size: usize,
     pub(crate) name: String,
     pub(crate) kind: String,
+    /// The kind with everything that its name stands for.
+    pub(crate) full: String,
 }
 
 impl fmt::Display for Layout {
@@ -73,14 +75,35 @@ pub(crate) fn grid<const N: usize>(
 impl Descriptor {
     /// The type as it is written in source code.
     pub(crate) fn written(&self) -> String {
+        self.write(&|leaf| leaf.name().to_owned())
+    }
+
+    /// As [`written`](Self::written), with everything that its name stands for: version and variants.
+    pub(crate) fn written_in_full(&self) -> String {
+        self.write(&|leaf| {
+            let mut text = leaf.name().to_owned();
+            if leaf.version() != 0 {
+                text += &format!(" version {}", leaf.version());
+            }
+            if let Shape::Enum { variants, .. } = &leaf.shape {
+                let variants = variants
+                    .iter()
+                    .map(|(name, number)| format!("{name} = {number}"));
+                text += &format!(" ({})", variants.collect::<Vec<_>>().join(", "));
+            }
+            text
+        })
+    }
+
+    fn write(&self, leaf: &dyn Fn(&Self) -> String) -> String {
         match &self.shape {
-            Shape::Array { len, element } => format!("[{}; {len}]", element.written()),
+            Shape::Array { len, element } => format!("[{}; {len}]", element.write(leaf)),
             Shape::Text { capacity } => format!("{}<{capacity}>", self.name()),
             Shape::Vector { capacity, element } => {
-                format!("{}<{}, {capacity}>", self.name(), element.written())
+                format!("{}<{}, {capacity}>", self.name(), element.write(leaf))
             }
-            Shape::Maybe(value) => format!("{}<{}>", self.name(), value.written()),
-            Shape::Plain(_) | Shape::Struct(_) | Shape::Enum { .. } => self.name().to_owned(),
+            Shape::Maybe(value) => format!("{}<{}>", self.name(), value.write(leaf)),
+            Shape::Plain(_) | Shape::Struct(_) | Shape::Enum { .. } => leaf(self),
         }
     }
 
@@ -113,6 +136,7 @@ fn push_parts(rows: &mut Vec<Row>, whole: &Descriptor, base: usize, path: &str) 
                     size: of.size(),
                     name: path.clone(),
                     kind: of.written(),
+                    full: of.written_in_full(),
                 });
                 push_parts(rows, of, base + offset, &path);
                 end = end.max(offset + of.size());
@@ -148,6 +172,7 @@ fn push_padding(rows: &mut Vec<Row>, base: usize, from: usize, to: usize) {
             size: to - from,
             name: String::new(),
             kind: "padding".to_owned(),
+            full: String::new(),
         });
     }
 }

@@ -50,7 +50,11 @@ impl Layout {
     /// without changing the bytes; nor what says how to take over what was stored earlier.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
-        xxh3_64(&self.encode())
+        self.fingerprint_on(Target::THIS)
+    }
+
+    pub(super) fn fingerprint_on(&self, target: Target) -> u64 {
+        xxh3_64(&self.encode_on(target))
     }
 
     /// The bytes that [`Descriptor::decode`](crate::Descriptor) reads.
@@ -58,7 +62,7 @@ impl Layout {
         self.encode_on(Target::THIS)
     }
 
-    pub(super) fn encode_on(&self, target: Target) -> Vec<u8> {
+    fn encode_on(&self, target: Target) -> Vec<u8> {
         let mut bytes = FORMAT.to_le_bytes().to_vec();
         bytes.push(target.big_endian.into());
         bytes.extend(target.pointer_width.to_le_bytes());

@@ -226,18 +226,18 @@ fn any_bytes_are_values_only_without_bool_char_and_non_zero() {
 fn a_layout_prints_as_a_table_with_its_padding() {
     let expected = "\
 Table: size 56, align 8
-  offset    size  field           kind
-       0       1  len             u8
-       1       3                  padding
-       4      32  rows            [Row; 4]
-       4       2  rows[0].id      u16
-       6       1  rows[0].ok      bool
-       7       1                  padding
-       8       4  rows[0].letter  char
-      36       4  grid            [[bool; 2]; 2]
-      40       8  total           u64
-      48       1  last            u8
-      49       7                  padding";
+  offset  size  field           kind
+       0     1  len             u8
+       1     3                  padding
+       4    32  rows            [Row; 4]
+       4     2  rows[0].id      u16
+       6     1  rows[0].ok      bool
+       7     1                  padding
+       8     4  rows[0].letter  char
+      36     4  grid            [[bool; 2]; 2]
+      40     8  total           u64
+      48     1  last            u8
+      49     7                  padding";
     assert_eq!(Table::LAYOUT.to_string(), expected);
     assert_eq!(u32::LAYOUT.to_string(), "u32: size 4, align 4");
     assert_eq!(

@@ -40,6 +40,14 @@ impl Invalid {
         }
     }
 
+    /// What is wrong at `path`.
+    pub(crate) fn at(path: &str, expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self {
+            path: path.to_owned(),
+            ..Self::new(expected, found)
+        }
+    }
+
     fn in_field(mut self, name: &str) -> Self {
         let dot = if self.path.is_empty() || self.path.starts_with('[') {
             ""
@@ -134,45 +142,40 @@ impl Layout {
                 Err(Invalid::new(expected, found))
             }
             Kind::Text { capacity } => {
-                let text = &bytes[LENGTH..LENGTH + length(bytes, capacity)?];
-                match core::str::from_utf8(text) {
-                    Ok(_) => Ok(()),
-                    Err(error) => Err(Invalid::new(
+                let length = length(bytes, capacity)?;
+                let text = bytes.get(LENGTH..).unwrap_or_default();
+                let text = text.get(..length).unwrap_or(text);
+                core::str::from_utf8(text).map(drop).map_err(|error| {
+                    let (_, rest) = text.split_at(error.valid_up_to());
+                    let first = rest.get(..1).unwrap_or_default();
+                    Invalid::new(
                         "UTF-8",
-                        format!(
-                            "{} at byte {}",
-                            hex(&text[error.valid_up_to()..][..1]),
-                            error.valid_up_to()
-                        ),
-                    )),
-                }
+                        format!("{} at byte {}", hex(first), error.valid_up_to()),
+                    )
+                })
             }
             Kind::Vector { capacity, element } => {
                 let length = length(bytes, capacity)?;
                 validate_elements(element, length, self.behind_head(bytes))
             }
-            Kind::Maybe { value } => match bytes[0] {
-                0 => Ok(()),
-                1 => {
-                    let value_bytes = self.behind_head(bytes);
-                    value.validate(value_bytes.get(..value.size).unwrap_or(value_bytes))
+            Kind::Maybe { value } => match bytes.first() {
+                Some(0) => Ok(()),
+                Some(1) => {
+                    let behind = self.behind_head(bytes);
+                    value.validate(behind.get(..value.size).unwrap_or(behind))
                 }
                 _ => Err(Invalid::new(
                     "0 (no value) or 1 (a value)",
-                    hex(&bytes[..1]),
+                    hex(bytes.get(..1).unwrap_or_default()),
                 )),
             },
-            Kind::Elapsed | Kind::Timestamp => {
-                let nanos = u32_at(bytes, SECONDS);
-                if nanos < NANOS_PER_SECOND {
-                    Ok(())
-                } else {
-                    Err(Invalid::new(
-                        "nanoseconds below a second",
-                        nanos.to_string(),
-                    ))
-                }
-            }
+            Kind::Elapsed | Kind::Timestamp => match u32_at(bytes, SECONDS)? {
+                0..NANOS_PER_SECOND => Ok(()),
+                nanos => Err(Invalid::new(
+                    "nanoseconds below a second",
+                    nanos.to_string(),
+                )),
+            },
         }
     }
 
@@ -201,8 +204,8 @@ fn validate_elements(element: &Layout, count: usize, bytes: &[u8]) -> Result<(),
 }
 
 /// The length at the start of a text's or a vector's bytes, which are at least as many as it takes.
-fn length(bytes: &[u8], capacity: usize) -> Result<usize, Invalid> {
-    let length = u32_at(bytes, 0);
+pub(crate) fn length(bytes: &[u8], capacity: usize) -> Result<usize, Invalid> {
+    let length = u32_at(bytes, 0)?;
     usize::try_from(length)
         .ok()
         .filter(|length| *length <= capacity)
@@ -214,10 +217,11 @@ fn length(bytes: &[u8], capacity: usize) -> Result<usize, Invalid> {
         })
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    let mut number = [0; size_of::<u32>()];
-    number.copy_from_slice(&bytes[at..at + size_of::<u32>()]);
-    u32::from_ne_bytes(number)
+fn u32_at(bytes: &[u8], at: usize) -> Result<u32, Invalid> {
+    let number = bytes.get(at..).and_then(<[u8]>::first_chunk);
+    let number =
+        number.ok_or_else(|| Invalid::new("a number in 4 bytes", count_bytes(bytes.len())))?;
+    Ok(u32::from_ne_bytes(*number))
 }
 
 /// The integer in `bytes`, if they are as many as those of an integer.

@@ -2,7 +2,7 @@
 
 use core::num::NonZero;
 
-use super::super::{Field, Kind, Layout};
+use super::super::{Field, Kind, Layout, Variant};
 use super::{Empty, Packed, Row, Table};
 use crate::HardState;
 
@@ -176,38 +176,132 @@ fn a_layout_that_lies_about_its_fields_does_not_make_validation_panic() {
         Field::new("far", usize::MAX, bool::LAYOUT),
         Field::new("wide", 0, <[u64; 99]>::LAYOUT),
     ];
-    let lie = Layout {
-        name: "Lie",
-        size: 2,
-        align: 1,
-        kind: Kind::Struct { fields: FIELDS },
-    };
+    let lie = Layout::scalar("Lie", 2, 1, Kind::Struct { fields: FIELDS });
     assert_eq!(
         invalid(&lie, &[1, 1]),
         "`far`: expected 1 byte, found 0 bytes"
     );
-    let lie = Layout {
-        name: "Lie",
-        size: 1,
-        align: 1,
-        kind: Kind::Array {
+    let lie = Layout::scalar(
+        "Lie",
+        1,
+        1,
+        Kind::Array {
             len: usize::MAX,
             element: const { &bool::LAYOUT },
         },
-    };
+    );
     assert_eq!(invalid(&lie, &[1]), "`[1]`: expected 1 byte, found 0 bytes");
-    let lie = Layout {
-        name: "Lie",
-        size: 9,
-        align: 1,
-        kind: Kind::Char,
-    };
+    let lie = Layout::scalar("Lie", 9, 1, Kind::Char);
     assert!(lie.validate(&[0; 9]).is_err());
-    let lie = Layout {
-        name: "Lie",
-        size: 0,
-        align: 1,
-        kind: Kind::Bool,
-    };
+    let lie = Layout::scalar("Lie", 0, 1, Kind::Bool);
     assert!(lie.validate(&[]).is_err());
+    let element = const { &bool::LAYOUT };
+    let kinds = [
+        Kind::Text { capacity: 9 },
+        Kind::Vector {
+            capacity: usize::MAX,
+            element,
+        },
+        Kind::Maybe { value: element },
+        Kind::Elapsed,
+        Kind::Timestamp,
+        Kind::Enum {
+            signed: true,
+            variants: &[],
+        },
+    ];
+    for kind in kinds {
+        for size in 0..24 {
+            let lie = Layout::scalar("Lie", size, 1, kind);
+            for byte in [0, 1, 3, 0xff] {
+                let _ = lie.validate(&vec![byte; size]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_text_is_as_long_as_it_can_be_and_utf_8() {
+    let layout = Layout::text(6);
+    let bytes = |length: u32, text: &[u8; 8]| [&length.to_ne_bytes(), &text[..]].concat();
+    assert_eq!(layout.size(), 12);
+    assert_eq!(layout.validate(&bytes(6, b"abcdef\xff\xff")), Ok(()));
+    // What stands behind the length is not part of the text.
+    assert_eq!(
+        layout.validate(&bytes(2, b"ab\xff\xff\xff\xff\0\0")),
+        Ok(())
+    );
+    assert_eq!(
+        invalid(&layout, &bytes(7, b"abcdefgh")),
+        "expected a length of at most 6, found 7"
+    );
+    assert_eq!(
+        invalid(&layout, &bytes(3, b"ab\xffdefgh")),
+        "expected UTF-8, found 0xff at byte 2"
+    );
+}
+
+#[test]
+fn only_the_elements_that_count_have_to_be_valid() {
+    let layout = Layout::vector(const { &Row::LAYOUT }, 3);
+    assert_eq!((layout.size(), layout.align()), (28, 4));
+    let mut bytes = vec![0; layout.size()];
+    // The `ok` of the second row.
+    bytes[4 + 8 + 2] = 7;
+    bytes[0] = 1;
+    assert_eq!(layout.validate(&bytes), Ok(()));
+    bytes[0] = 2;
+    assert_eq!(
+        invalid(&layout, &bytes),
+        "`[1].ok`: expected a bool (0 or 1), found 0x07"
+    );
+}
+
+#[test]
+fn a_value_has_to_be_valid_only_where_there_is_one() {
+    let layout = Layout::maybe(const { &Row::LAYOUT });
+    assert_eq!((layout.size(), layout.align()), (12, 4));
+    let mut bytes = vec![0xff; layout.size()];
+    bytes[0] = 0;
+    assert_eq!(layout.validate(&bytes), Ok(()));
+    bytes[0] = 1;
+    assert_eq!(
+        invalid(&layout, &bytes),
+        "`ok`: expected a bool (0 or 1), found 0xff"
+    );
+    bytes[0] = 2;
+    assert_eq!(
+        invalid(&layout, &bytes),
+        "expected 0 (no value) or 1 (a value), found 0x02"
+    );
+}
+
+#[test]
+fn a_second_has_less_than_a_billion_nanoseconds() {
+    for layout in [Layout::elapsed(), Layout::timestamp()] {
+        let bytes = |nanos: u32| {
+            let mut bytes = [0xff; 16];
+            bytes[8..12].copy_from_slice(&nanos.to_ne_bytes());
+            bytes
+        };
+        assert_eq!(layout.validate(&bytes(999_999_999)), Ok(()));
+        assert_eq!(
+            invalid(&layout, &bytes(1_000_000_000)),
+            "expected nanoseconds below a second, found 1000000000"
+        );
+    }
+}
+
+#[test]
+fn only_the_numbers_of_its_variants_are_an_enum() {
+    const VARIANTS: &[Variant] = &[Variant::new("Low", -3), Variant::new("High", 300)];
+    let layout = Layout::enumeration("Level", 2, 2, true, VARIANTS);
+    for number in i16::MIN..=i16::MAX {
+        let is_valid = layout.validate(&number.to_ne_bytes()).is_ok();
+        assert_eq!(is_valid, number == -3 || number == 300, "{number}");
+    }
+    assert_eq!(
+        invalid(&layout, &(-4_i16).to_ne_bytes()),
+        "expected one of the enum's variants (Low, High), found -4"
+    );
 }

@@ -1,0 +1,77 @@
+//! Bytes of any length in words of the segment: pure, without a system call and without `unsafe`. They are written once, before
+//! the first fork, and read as something that a wild write may have changed since.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::commit::words_for;
+
+const WORD: usize = size_of::<u64>();
+const LENGTH: usize = 0;
+const CHECKSUM: usize = 1;
+const BYTES: usize = 2;
+
+/// Words that `bytes` bytes take.
+pub(crate) const fn blob_words(bytes: usize) -> usize {
+    BYTES + words_for(bytes)
+}
+
+/// Writes `bytes` at the start of `words`, which are at least as many as they take.
+pub(crate) fn write(words: &[AtomicU64], bytes: &[u8]) {
+    words[LENGTH].store(bytes.len() as u64, Ordering::Relaxed);
+    words[CHECKSUM].store(xxh3_64(bytes), Ordering::Relaxed);
+    for (cell, chunk) in words[BYTES..].iter().zip(bytes.chunks(WORD)) {
+        let mut word = [0; WORD];
+        word[..chunk.len()].copy_from_slice(chunk);
+        cell.store(u64::from_ne_bytes(word), Ordering::Relaxed);
+    }
+}
+
+/// What was written at the start of `words`; `None` if it is damaged.
+pub(crate) fn read(words: &[AtomicU64]) -> Option<Vec<u8>> {
+    let length = words.get(LENGTH)?.load(Ordering::Relaxed);
+    let length = usize::try_from(length).ok()?;
+    let cells = words.get(BYTES..)?.get(..words_for(length))?;
+    let mut bytes: Vec<u8> = cells
+        .iter()
+        .flat_map(|cell| cell.load(Ordering::Relaxed).to_ne_bytes())
+        .collect();
+    bytes.truncate(length);
+    (xxh3_64(&bytes) == words[CHECKSUM].load(Ordering::Relaxed)).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(count: usize) -> Vec<AtomicU64> {
+        (0..count).map(|_| AtomicU64::new(0)).collect()
+    }
+
+    #[test]
+    fn bytes_of_any_length_come_back() {
+        for length in 0..40_u8 {
+            let bytes: Vec<u8> = (1..=length).collect();
+            let words = words(blob_words(bytes.len()) + 1);
+            write(&words, &bytes);
+            assert_eq!(read(&words), Some(bytes));
+        }
+    }
+
+    #[test]
+    fn damaged_bytes_do_not_come_back() {
+        let words = words(blob_words(10));
+        write(&words, b"0123456789");
+        for (at, cell) in words.iter().enumerate() {
+            for bit in 0..64 {
+                let is_beyond = at == words.len() - 1 && bit >= 16;
+                cell.fetch_xor(1 << bit, Ordering::Relaxed);
+                assert_eq!(read(&words).is_some(), is_beyond, "word {at}, bit {bit}");
+                cell.fetch_xor(1 << bit, Ordering::Relaxed);
+            }
+        }
+        assert_eq!(read(&words[..1]), None);
+        assert_eq!(read(&[]), None);
+    }
+}

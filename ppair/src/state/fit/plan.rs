@@ -1,0 +1,507 @@
+//! Taking over a value part by part: what is equal in name and kind is copied, what is new keeps what stands there, and what
+//! is gone is reported.
+
+use super::same::{is_field, same};
+use super::{Fit, is_called};
+use crate::state::descriptor::{Descriptor, Part, Shape};
+use crate::state::layout::{Default, Field, Invalid, Kind, LENGTH, Layout, integer};
+
+/// What is done with one part. All places are counted from the start of the whole that the step belongs to.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Bytes mean the same.
+    Copy { from: usize, to: usize, size: usize },
+    /// Nothing is stored.
+    Default {
+        to: usize,
+        size: usize,
+        write: Default,
+    },
+    /// Elements, one by one.
+    Each {
+        from: Places,
+        to: Places,
+        count: Count,
+        steps: Vec<Step>,
+    },
+    /// A variant, by its name.
+    Variant {
+        from: usize,
+        to: usize,
+        mapping: Box<Mapping>,
+    },
+    /// A type inside has a migration of its own.
+    Migrate {
+        from: usize,
+        to: usize,
+        size: usize,
+        fit: Box<Fit>,
+    },
+}
+
+/// Where elements stand, and how large each is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Places {
+    start: usize,
+    size: usize,
+}
+
+/// How many elements there are.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Count {
+    /// Always so many.
+    Fixed(usize),
+    /// As the length says that is stored at `at`, at most `capacity`.
+    Length { at: usize, capacity: usize },
+    /// One, if the byte that is stored at this place is not zero.
+    Flag(usize),
+}
+
+/// From the numbers of an enum's variants to those that they have here.
+#[derive(Debug)]
+pub(super) struct Mapping {
+    path: String,
+    size: usize,
+    signed: bool,
+    here: usize,
+    numbers: Vec<(i128, i128)>,
+    /// The variants that are not here any more.
+    gone: Vec<(i128, String)>,
+}
+
+/// What a new field has if no default is given for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Base {
+    /// Its value in the initial hard state.
+    Initial,
+    /// Nothing: it is zeroed bytes, which may be no value.
+    Zeros,
+}
+
+/// What is planned so far.
+#[derive(Debug)]
+pub(super) struct Planner {
+    pub(super) steps: Vec<Step>,
+    pub(super) dropped: Vec<String>,
+    pub(super) added: Vec<String>,
+    /// New fields that would need a default.
+    pub(super) missing: Vec<String>,
+}
+
+/// A part in both layouts.
+#[derive(Clone, Copy)]
+struct Pair<'a> {
+    stored: &'a Descriptor,
+    from: usize,
+    layout: &'static Layout,
+    to: usize,
+    path: &'a str,
+    base: Base,
+    /// Whether the struct around it evolves.
+    may_grow: bool,
+}
+
+impl Planner {
+    pub(super) fn new() -> Self {
+        Self {
+            steps: Vec::new(),
+            dropped: Vec::new(),
+            added: Vec::new(),
+            missing: Vec::new(),
+        }
+    }
+
+    /// Plans to take over the whole. Returns whether that is possible and allowed.
+    pub(super) fn evolve(
+        &mut self,
+        stored: &Descriptor,
+        layout: &'static Layout,
+        base: Base,
+    ) -> bool {
+        self.same_head(stored, layout)
+            && self.parts(Pair {
+                stored,
+                from: 0,
+                layout,
+                to: 0,
+                path: "",
+                base,
+                may_grow: false,
+            })
+    }
+
+    #[allow(clippy::unused_self, reason = "reads as a step of the planner")]
+    fn same_head(&self, stored: &Descriptor, layout: &Layout) -> bool {
+        stored.version() == layout.version() && is_called(layout, stored.name())
+    }
+
+    /// Plans to take over a part; if that is not possible, nothing of it is left in the plan.
+    fn part(&mut self, pair: Pair<'_>) -> bool {
+        let Pair {
+            stored,
+            from,
+            layout,
+            to,
+            ..
+        } = pair;
+        if same(stored, layout) {
+            self.steps.push(Step::Copy {
+                from,
+                to,
+                size: layout.size(),
+            });
+            return true;
+        }
+        let before = (self.steps.len(), self.dropped.len(), self.added.len());
+        if self.same_head(stored, layout) && self.parts(pair) {
+            return true;
+        }
+        self.steps.truncate(before.0);
+        self.dropped.truncate(before.1);
+        self.added.truncate(before.2);
+        self.migrate(pair)
+    }
+
+    /// Plans the migration that the type of a part has of its own.
+    fn migrate(&mut self, pair: Pair<'_>) -> bool {
+        let Pair {
+            stored,
+            from,
+            layout,
+            to,
+            ..
+        } = pair;
+        if layout.predecessor().is_none() {
+            return false;
+        }
+        match Fit::of(stored, layout) {
+            // With no migration in it, it is what was just found impossible.
+            Ok(fit) if fit.migrations() > 0 => {
+                self.steps.push(Step::Migrate {
+                    from,
+                    to,
+                    size: stored.size(),
+                    fit: Box::new(fit),
+                });
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn parts(&mut self, pair: Pair<'_>) -> bool {
+        let Pair {
+            stored,
+            from,
+            layout,
+            to,
+            path,
+            may_grow,
+            ..
+        } = pair;
+        match (&stored.shape, layout.kind()) {
+            (Shape::Struct(parts), Kind::Struct { fields }) => self.fields(pair, parts, fields),
+            (
+                Shape::Array { len, element },
+                Kind::Array {
+                    len: here,
+                    element: of,
+                },
+            ) if *len == here => {
+                self.elements(pair, (element, of), (0, 0), Count::Fixed(*len), pair.base)
+            }
+            (
+                Shape::Vector { capacity, element },
+                Kind::Vector {
+                    capacity: here,
+                    element: of,
+                },
+            ) if *capacity == here || may_grow && *capacity < here => {
+                self.steps.push(Step::Copy {
+                    from,
+                    to,
+                    size: LENGTH,
+                });
+                let starts = starts(stored, layout);
+                let count = Count::Length {
+                    at: from,
+                    capacity: *capacity,
+                };
+                self.elements(pair, (element, of), starts, count, Base::Zeros)
+            }
+            (Shape::Maybe(value), Kind::Maybe { value: of }) => {
+                self.steps.push(Step::Copy { from, to, size: 1 });
+                let starts = starts(stored, layout);
+                self.elements(pair, (value, of), starts, Count::Flag(from), Base::Zeros)
+            }
+            (Shape::Text { capacity }, Kind::Text { capacity: here })
+                if may_grow && *capacity < here =>
+            {
+                self.steps.push(Step::Copy {
+                    from,
+                    to,
+                    size: LENGTH + capacity,
+                });
+                true
+            }
+            (Shape::Enum { signed, variants }, Kind::Enum { variants: of, .. })
+                if layout.evolves() =>
+            {
+                let here = |name: &str| {
+                    let variant = of.iter().find(|variant| variant.name() == name);
+                    variant.or_else(|| of.iter().find(|variant| variant.was().contains(&name)))
+                };
+                let mut mapping = Mapping {
+                    path: path.to_owned(),
+                    size: stored.size(),
+                    signed: *signed,
+                    here: layout.size(),
+                    numbers: Vec::new(),
+                    gone: Vec::new(),
+                };
+                for (name, number) in variants {
+                    match here(name) {
+                        Some(variant) => mapping.numbers.push((*number, variant.number())),
+                        None => mapping.gone.push((*number, name.clone())),
+                    }
+                }
+                self.steps.push(Step::Variant {
+                    from,
+                    to,
+                    mapping: Box::new(mapping),
+                });
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Plans a struct: without `evolve` its own fields have to be the same, but what is inside them may evolve.
+    fn fields(&mut self, pair: Pair<'_>, parts: &[Part], fields: &'static [Field]) -> bool {
+        let Pair {
+            from,
+            layout,
+            to,
+            path,
+            base,
+            ..
+        } = pair;
+        let evolves = layout.evolves();
+        let same_names = || {
+            parts.len() == fields.len()
+                && parts
+                    .iter()
+                    .zip(fields)
+                    .all(|(part, field)| is_field(&part.name, field.name(), field.was()))
+        };
+        if !evolves && !same_names() {
+            return false;
+        }
+        let mut used = Vec::new();
+        for field in fields {
+            let path = inside(path, field.name());
+            let found = source(parts, field, fields);
+            let taken = found.is_some_and(|(number, part)| {
+                used.push(number);
+                self.part(Pair {
+                    stored: &part.of,
+                    from: from + part.offset,
+                    layout: field.layout(),
+                    to: to + field.offset(),
+                    path: &path,
+                    base,
+                    may_grow: evolves,
+                })
+            });
+            if taken {
+                continue;
+            }
+            if !evolves {
+                return false;
+            }
+            if let Some((_, part)) = found {
+                self.dropped
+                    .push(format!("{path} ({})", part.of.written_in_full()));
+            } else {
+                self.added.push(path.clone());
+            }
+            match field.default() {
+                Some(write) => self.steps.push(Step::Default {
+                    to: to + field.offset(),
+                    size: field.layout().size(),
+                    write,
+                }),
+                None if base == Base::Initial => {}
+                None => {
+                    self.missing.push(path);
+                    return false;
+                }
+            }
+        }
+        for (number, part) in parts.iter().enumerate() {
+            if !used.contains(&number) {
+                let path = inside(path, &part.name);
+                self.dropped
+                    .push(format!("{path} ({})", part.of.written_in_full()));
+            }
+        }
+        true
+    }
+
+    /// Plans what is done with each of several elements.
+    fn elements(
+        &mut self,
+        pair: Pair<'_>,
+        (stored, layout): (&Descriptor, &'static Layout),
+        (from, to): (usize, usize),
+        count: Count,
+        base: Base,
+    ) -> bool {
+        let mut each = Self::new();
+        let suffix = if matches!(count, Count::Flag(_)) {
+            ""
+        } else {
+            "[]"
+        };
+        let path = format!("{}{suffix}", pair.path);
+        let fits = each.part(Pair {
+            stored,
+            from: 0,
+            layout,
+            to: 0,
+            path: &path,
+            base,
+            may_grow: pair.may_grow,
+        });
+        self.missing.append(&mut each.missing);
+        self.dropped.append(&mut each.dropped);
+        self.added.append(&mut each.added);
+        self.steps.push(Step::Each {
+            from: Places {
+                start: pair.from + from,
+                size: stored.size(),
+            },
+            to: Places {
+                start: pair.to + to,
+                size: layout.size(),
+            },
+            // Nothing without bytes has to be repeated, however often it is there.
+            count: if layout.size() == 0 {
+                Count::Fixed(0)
+            } else {
+                count
+            },
+            steps: each.steps,
+        });
+        fits
+    }
+}
+
+/// Where the elements start in both.
+fn starts(stored: &Descriptor, layout: &Layout) -> (usize, usize) {
+    let from = stored.body().map_or(0, |body| body.offset);
+    let to = layout.body().map_or(0, |body| body.offset);
+    (from, to)
+}
+
+/// The stored part that is this field: the one with its name, or else the first with a name that it had, unless that is
+/// another field's name by now.
+fn source<'a>(parts: &'a [Part], field: &Field, fields: &[Field]) -> Option<(usize, &'a Part)> {
+    let called = |name: &str| parts.iter().enumerate().find(|(_, part)| part.name == name);
+    let free = |name: &&&str| fields.iter().all(|other| other.name() != **name);
+    called(field.name()).or_else(|| {
+        field
+            .was()
+            .iter()
+            .filter(free)
+            .find_map(|name| called(name))
+    })
+}
+
+fn inside(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
+}
+
+/// Carries out the plan. `to` holds what new fields keep.
+pub(super) fn apply(steps: &[Step], from: &[u8], to: &mut [u8]) -> Result<(), Invalid> {
+    for step in steps {
+        match step {
+            Step::Copy {
+                from: start,
+                to: target,
+                size,
+            } => {
+                to[*target..][..*size].copy_from_slice(&from[*start..][..*size]);
+            }
+            Step::Default {
+                to: target,
+                size,
+                write,
+            } => (write.0)(&mut to[*target..][..*size]),
+            Step::Each {
+                from: places,
+                to: targets,
+                count,
+                steps,
+            } => {
+                for index in 0..count.of(from)? {
+                    let element = &from[places.start + index * places.size..][..places.size];
+                    let target = &mut to[targets.start + index * targets.size..][..targets.size];
+                    apply(steps, element, target)?;
+                }
+            }
+            Step::Variant {
+                from: start,
+                to: target,
+                mapping,
+            } => {
+                let number = mapping.map(&from[*start..][..mapping.size])?;
+                let number = number.to_le_bytes();
+                let target = &mut to[*target..][..mapping.here];
+                target.copy_from_slice(&number[..mapping.here]);
+                if cfg!(target_endian = "big") {
+                    target.reverse();
+                }
+            }
+            Step::Migrate {
+                from: start,
+                to: target,
+                size,
+                fit,
+            } => {
+                let bytes = fit.apply(&from[*start..][..*size], &|_| {})?;
+                to[*target..][..bytes.len()].copy_from_slice(&bytes);
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Count {
+    fn of(self, stored: &[u8]) -> Result<usize, Invalid> {
+        match self {
+            Self::Fixed(count) => Ok(count),
+            Self::Flag(at) => Ok(usize::from(stored[at] != 0)),
+            Self::Length { at, capacity } => crate::state::layout::length(&stored[at..], capacity),
+        }
+    }
+}
+
+impl Mapping {
+    fn map(&self, stored: &[u8]) -> Result<i128, Invalid> {
+        let number = integer(stored, self.signed).unwrap_or_default();
+        let here = self.numbers.iter().find(|(stored, _)| *stored == number);
+        here.map(|(_, here)| *here).ok_or_else(|| {
+            let gone = self.gone.iter().find(|(gone, _)| *gone == number);
+            let found = gone.map_or_else(
+                || number.to_string(),
+                |(_, name)| format!("`{name}`, which is none any more"),
+            );
+            Invalid::at(&self.path, "one of the enum's variants", found)
+        })
+    }
+}
