@@ -47,6 +47,7 @@ mod running;
 mod service;
 mod stream;
 mod terminal;
+pub mod upgrade;
 
 pub use cases::Cases;
 pub use end::{End, stdout_lines};

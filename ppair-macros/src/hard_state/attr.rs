@@ -1,64 +1,162 @@
 //! `#[hard(..)]`.
 
+mod place;
+
 use proc_macro2::TokenTree;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Ident, LitStr, Meta, Path, Token};
+use syn::spanned::Spanned;
+use syn::{Attribute, Expr, Ident, Lit, LitStr, Meta, Path, Token, Type};
 
 use crate::diag::Diag;
+pub(super) use place::Place;
 
-/// Reads the arguments on the type: the path of `crate = path`.
-pub(super) fn parse_type(attrs: &[Attribute], diag: &mut Diag) -> Option<Path> {
-    let mut krate = None;
-    parse(attrs, diag, &mut |key, input, diag| {
-        if key != "crate" {
-            diag.push(
-                &key,
-                format_args!("unknown argument `{key}` of `hard`; expected `crate`"),
-            );
-            return Ok(Argument::Refused);
+/// What the arguments on the type say.
+#[derive(Default)]
+pub(super) struct TypeArgs {
+    /// `crate = path`.
+    pub(super) krate: Option<Path>,
+    /// `version = N`.
+    pub(super) version: Option<Expr>,
+    /// `was = "Name"`, each.
+    pub(super) was: Vec<LitStr>,
+    /// `evolve`.
+    pub(super) evolve: Option<Ident>,
+    /// `migrate_from = Type`.
+    pub(super) migrate_from: Option<Type>,
+    /// `no_padding`.
+    pub(super) no_padding: Option<Ident>,
+}
+
+/// What the arguments on a field, or on a variant, say.
+#[derive(Default)]
+pub(super) struct PartArgs {
+    /// `was = "name"`, each.
+    pub(super) was: Vec<LitStr>,
+    /// `default = expr`, and the key.
+    pub(super) default: Option<(Ident, Expr)>,
+}
+
+/// Reads the arguments on the type.
+pub(super) fn parse_type(attrs: &[Attribute], diag: &mut Diag) -> TypeArgs {
+    let mut args = TypeArgs::default();
+    parse(attrs, Place::Type, diag, &mut |key, input, diag| {
+        let is_new = match &*key.to_string() {
+            "crate" => args
+                .krate
+                .replace(parse_path(value(&key, "<path>", input)?)?)
+                .is_none(),
+            "version" => {
+                let version = input_value::<Expr>(&key, "<number>", input)?;
+                refuse_other_literals(&version)?;
+                args.version.replace(version).is_none()
+            }
+            "was" => return push_name(&mut args.was, &key, input, diag),
+            "evolve" => args.evolve.replace(key.clone()).is_none(),
+            "migrate_from" => {
+                let earlier = input_value(&key, "<type>", input)?;
+                args.migrate_from.replace(earlier).is_none()
+            }
+            _ => args.no_padding.replace(key.clone()).is_none(),
+        };
+        if !is_new {
+            diag.push(&key, format_args!("duplicate `{key}` argument"));
         }
-        if krate.is_some() {
-            diag.push(&key, "duplicate `crate` argument");
-            return Ok(Argument::Refused);
-        }
-        if !input.peek(Token![=]) {
-            diag.push(&key, "expected `crate = <path>`, found `crate`");
-            return Ok(Argument::Refused);
-        }
-        input.parse::<Token![=]>()?;
-        krate = Some(parse_path(input)?);
-        Ok(Argument::Complete)
+        Ok(())
     });
-    krate
+    args
 }
 
-/// Refuses all arguments on a field: there are none.
-pub(super) fn parse_field(attrs: &[Attribute], diag: &mut Diag) {
-    parse(attrs, diag, &mut |key, _, diag| {
-        if key == "crate" {
-            diag.push(&key, "`crate` belongs on the struct, not on a field");
-        } else {
-            diag.push(
-                &key,
-                format_args!("unknown argument `{key}` of `hard`; fields take none, and the struct takes `crate`"),
-            );
+/// Reads the arguments on a field or on a variant.
+pub(super) fn parse_part(attrs: &[Attribute], place: Place, diag: &mut Diag) -> PartArgs {
+    let mut args = PartArgs::default();
+    parse(attrs, place, diag, &mut |key, input, diag| {
+        if key == "was" {
+            return push_name(&mut args.was, &key, input, diag);
         }
-        Ok(Argument::Refused)
+        let default = input_value(&key, "<value>", input)?;
+        if args.default.replace((key.clone(), default)).is_some() {
+            diag.push(&key, format_args!("duplicate `{key}` argument"));
+        }
+        Ok(())
     });
+    args
 }
 
-enum Argument {
-    Complete,
-    /// With an error pushed, and with its value still to be read.
-    Refused,
+/// Reads an earlier name, of which there may be several.
+fn push_name(
+    names: &mut Vec<LitStr>,
+    key: &Ident,
+    input: ParseStream<'_>,
+    diag: &mut Diag,
+) -> syn::Result<()> {
+    let name: Lit = input_value(key, "\"<name>\"", input)?;
+    let Lit::Str(name) = name else {
+        diag.push(
+            name,
+            "expected the earlier name in quotes: `was = \"name\"`",
+        );
+        return Ok(());
+    };
+    let text = name.value();
+    let is_index = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_index && Ident::parse_any.parse_str(&text).is_err() {
+        diag.push(
+            &name,
+            format_args!("`{text}` is no name that a type or a field can have had"),
+        );
+    } else if names.iter().any(|other| other.value() == text) {
+        diag.push(
+            &name,
+            format_args!("the earlier name `{text}` is there twice"),
+        );
+    } else {
+        names.push(name);
+    }
+    Ok(())
 }
 
-type ParseArgument<'a> = dyn FnMut(Ident, ParseStream<'_>, &mut Diag) -> syn::Result<Argument> + 'a;
+/// What `version` cannot be is said in better words than those of a type error.
+fn refuse_other_literals(version: &Expr) -> syn::Result<()> {
+    let Expr::Lit(literal) = version else {
+        return Ok(());
+    };
+    let found = match &literal.lit {
+        Lit::Int(_) => return Ok(()),
+        Lit::Str(_) => "a string",
+        Lit::Float(_) => "a float",
+        _ => "something else",
+    };
+    Err(syn::Error::new(
+        literal.span(),
+        format_args!("expected an integer, found {found}"),
+    ))
+}
 
-/// Calls `argument` behind each key. After an error the rest of that argument is skipped, so that the errors of the
-/// next one show as well.
-fn parse(attrs: &[Attribute], diag: &mut Diag, argument: &mut ParseArgument<'_>) {
+/// The value behind `key =`.
+fn input_value<T: syn::parse::Parse>(
+    key: &Ident,
+    expected: &str,
+    input: ParseStream<'_>,
+) -> syn::Result<T> {
+    value(key, expected, input)?.parse()
+}
+
+/// The input behind `key =`.
+fn value<'a>(key: &Ident, expected: &str, input: ParseStream<'a>) -> syn::Result<ParseStream<'a>> {
+    if !input.peek(Token![=]) {
+        let message = format_args!("expected `{key} = {expected}`, found `{key}`");
+        return Err(syn::Error::new(key.span(), message));
+    }
+    input.parse::<Token![=]>()?;
+    Ok(input)
+}
+
+type ParseArgument<'a> = dyn FnMut(Ident, ParseStream<'_>, &mut Diag) -> syn::Result<()> + 'a;
+
+/// Calls `argument` behind each key that is valid at this place. After an error the rest of that argument is skipped, so
+/// that the errors of the next one show as well.
+fn parse(attrs: &[Attribute], place: Place, diag: &mut Diag, argument: &mut ParseArgument<'_>) {
     for attr in attrs.iter().filter(|attr| {
         attr.path()
             .get_ident()
@@ -74,19 +172,17 @@ fn parse(attrs: &[Attribute], diag: &mut Diag, argument: &mut ParseArgument<'_>)
         let arguments = |input: ParseStream<'_>| {
             while !input.is_empty() {
                 let key = Ident::parse_any(input)?;
-                match argument(key, input, diag) {
-                    Ok(Argument::Complete) if !input.is_empty() => {
-                        if let Err(error) = input.parse::<Token![,]>() {
-                            diag.push_error(error);
-                            skip_argument(input)?;
-                        }
+                let parsed = place.check(&key).and_then(|()| argument(key, input, diag));
+                let ended = parsed.and_then(|()| {
+                    if input.is_empty() {
+                        Ok(())
+                    } else {
+                        input.parse::<Token![,]>().map(drop)
                     }
-                    Ok(Argument::Complete) => {}
-                    Ok(Argument::Refused) => skip_argument(input)?,
-                    Err(error) => {
-                        diag.push_error(error);
-                        skip_argument(input)?;
-                    }
+                });
+                if let Err(error) = ended {
+                    diag.push_error(error);
+                    skip_argument(input)?;
                 }
             }
             Ok(())

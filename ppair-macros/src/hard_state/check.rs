@@ -1,35 +1,89 @@
 //! What the tokens alone show to be wrong. All else is found by the compiler in the expansion.
 
+mod names;
+
 use syn::{GenericParam, Type};
 
-use super::attr;
+use super::attr::{self, Place};
 use super::input::{Input, Shape};
 use crate::diag::Diag;
 
-pub(super) fn check(input: &Input, diag: &mut Diag) {
+pub(super) fn check(input: &mut Input, diag: &mut Diag) {
     match &input.shape {
         Shape::Struct(_) => {
             check_repr(input, diag);
             check_align(input, diag);
             check_lifetimes(input, diag);
-            check_field_arguments(input, diag);
-            check_tail(input, diag);
         }
-        Shape::Enum { keyword, has_fields: true } => diag.push(
-            keyword,
-            "`HardState` cannot be derived for an enum with fields: what its bytes mean depends on the variant; use a \
-             struct with a field for each, and a number that says which one counts",
-        ),
-        Shape::Enum { keyword, has_fields: false } => diag.push(
-            keyword,
-            "`HardState` cannot be derived for an enum: a stored number may name none of its variants; keep an \
-             integer and convert it with `From` and `TryFrom`",
-        ),
+        Shape::Enum { .. } => check_enum(input, diag),
         Shape::Union(keyword) => diag.push(
             keyword,
             "`HardState` cannot be derived for a union: nothing says which of its fields is the valid one; use a \
              struct",
         ),
+    }
+    read_part_arguments(input, diag);
+    names::check(input, diag);
+    check_tail(input, diag);
+}
+
+/// Reads the arguments on fields and variants; where the type is refused too, its own errors come first.
+fn read_part_arguments(input: &mut Input, diag: &mut Diag) {
+    match &mut input.shape {
+        Shape::Struct(fields) => {
+            for field in fields {
+                field.args = attr::parse_part(&field.attrs, Place::Field, diag);
+                if let (Some((key, _)), None) = (&field.args.default, &input.args.evolve) {
+                    diag.push(
+                        key,
+                        "`default` is for what was stored without this field, and only `#[hard(evolve)]` on the struct \
+                         takes that over",
+                    );
+                }
+            }
+        }
+        Shape::Enum { variants, .. } => {
+            for variant in variants {
+                variant.args = attr::parse_part(&variant.attrs, Place::Variant, diag);
+            }
+        }
+        Shape::Union(_) => {}
+    }
+}
+
+fn check_enum(input: &Input, diag: &mut Diag) {
+    let Shape::Enum {
+        keyword,
+        variants,
+        has_fields,
+    } = &input.shape
+    else {
+        return;
+    };
+    if *has_fields {
+        diag.push(
+            keyword,
+            "`HardState` cannot be derived for an enum with fields: what its bytes mean depends on the variant; use a \
+             struct with a field for each, and an enum without fields that says which one counts",
+        );
+    } else if variants.is_empty() {
+        diag.push(
+            &input.ident,
+            "`HardState` cannot be derived for an enum without variants: it has no value that could be stored",
+        );
+    } else if input.repr.is_integer() {
+    } else if let Some(c) = input.repr.word("C") {
+        diag.push(
+            &c.name,
+            "`HardState` needs an integer here: the size of a `repr(C)` enum is up to the C compiler; write \
+             `#[repr(u8)]`, or another integer that holds every variant",
+        );
+    } else {
+        diag.push(
+            &input.ident,
+            "`HardState` needs `#[repr(u8)]`, or another integer that holds every variant: how an enum is stored is \
+             otherwise unspecified",
+        );
     }
 }
 
@@ -84,19 +138,13 @@ fn check_lifetimes(Input { generics, .. }: &Input, diag: &mut Diag) {
     }
 }
 
-fn check_field_arguments(input: &Input, diag: &mut Diag) {
-    for field in input.fields() {
-        attr::parse_field(&field.attrs, diag);
-    }
-}
-
 /// A tail without a size would otherwise be refused once for each thing that needs one.
 fn check_tail(input: &Input, diag: &mut Diag) {
     if let Some(ty) = input.unsized_tail() {
         let instead = match ty {
-            Type::Slice(_) => "use an array `[T; N]`",
+            Type::Slice(_) => "use an array `[T; N]`, or a `ppair::Vector<T, N>`",
             Type::TraitObject(_) => "use one type that is known",
-            _ => "use an array `[u8; N]`",
+            _ => "use a `ppair::Text<N>`",
         };
         diag.push(
             ty,

@@ -2,10 +2,12 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Index, Member};
+use syn::spanned::Spanned;
+use syn::{Index, LitStr, Member};
 
+use super::attr::TypeArgs;
 use super::hint;
-use super::input::{Field, Input};
+use super::input::{Field, Input, Shape, Variant};
 
 /// The implementation of `HardState`.
 ///
@@ -17,24 +19,38 @@ pub(super) fn expand(input: &Input) -> TokenStream {
     let krate = krate(input);
     let name = input.name();
     let this = this(input);
-    let members = input.fields().iter().map(|field| &field.member);
-    let fields = input
-        .fields()
-        .iter()
-        .map(|field| expand_field(field, &this));
-    // Names all fields that the derive was shown, so that no other one goes unmeasured.
-    let exhaustive = quote! { |#this { #(#members: _),* }| () };
-    // What is wrong with the struct as a whole is said at its name.
+    // What is wrong with the type as a whole is said at its name.
     let at_name = Span::call_site().located_at(input.ident.span());
+    let (constructor, exhaustive, parts): (_, _, Vec<_>) = match &input.shape {
+        Shape::Enum { variants, .. } => (
+            quote! { enumeration },
+            exhaustive_match(variants, &this),
+            variants
+                .iter()
+                .map(|variant| expand_variant(variant, &this, at_name))
+                .collect(),
+        ),
+        Shape::Struct(_) | Shape::Union(_) => (
+            quote! { structure },
+            exhaustive_pattern(input.fields(), &this),
+            input
+                .fields()
+                .iter()
+                .map(|field| expand_part(field, &this))
+                .collect(),
+        ),
+    };
+    let said = said(input, &this, at_name);
     let layout = quote_spanned! {at_name=> {
         type __PpairLayout = #krate::Layout;
         let _: fn(#this) = #exhaustive;
-        __PpairLayout::structure(
+        __PpairLayout::#constructor(
             #name,
             ::core::mem::size_of::<#this>(),
             ::core::mem::align_of::<#this>(),
-            const { &[#(#fields),*] },
+            const { &[#(#parts),*] },
         )
+        #said
     } };
     if input.is_generic() {
         return expand_impl(input, &krate, &layout);
@@ -49,6 +65,90 @@ pub(super) fn expand(input: &Input) -> TokenStream {
             #implementation
         };
     }
+}
+
+/// Names all fields that the derive was shown, so that no other one goes unmeasured.
+fn exhaustive_pattern(fields: &[Field], this: &TokenStream) -> TokenStream {
+    let members = fields.iter().map(|field| &field.member);
+    quote! { |#this { #(#members: _),* }| () }
+}
+
+/// Names all variants that the derive was shown, so that no other one is left out.
+fn exhaustive_match(variants: &[Variant], this: &TokenStream) -> TokenStream {
+    let idents = variants.iter().map(|variant| &variant.ident);
+    quote! { |__ppair_state: #this| match __ppair_state { #(#this::#idents => ()),* } }
+}
+
+/// The `Variant` of one variant. That the enum is stored as these numbers is measured, not read off its `repr`.
+fn expand_variant(variant: &Variant, this: &TokenStream, at_name: Span) -> TokenStream {
+    let name = variant.name();
+    let Variant { ident, args, .. } = variant;
+    let measured = quote_spanned! {at_name=> __PpairLayout::variant };
+    let variant = quote! {
+        #measured(#name, &#this::#ident, #this::#ident as ::core::primitive::i128)
+    };
+    formerly(variant, &args.was)
+}
+
+/// The `Field` of one field, with what is said of it.
+fn expand_part(field: &Field, this: &TokenStream) -> TokenStream {
+    let measured = formerly(expand_field(field, this), &field.args.was);
+    let Some((_, default)) = &field.args.default else {
+        return measured;
+    };
+    let member = &field.member;
+    quote! {
+        #measured.or(__PpairLayout::default(|__ppair_bytes| __PpairLayout::write_default(
+            |__ppair_state: #this| __ppair_state.#member,
+            || #default,
+            __ppair_bytes,
+        )))
+    }
+}
+
+fn formerly(part: TokenStream, was: &[LitStr]) -> TokenStream {
+    if was.is_empty() {
+        part
+    } else {
+        quote! { #part.formerly(&[#(#was),*]) }
+    }
+}
+
+/// What the attribute says of the type, as calls on its layout.
+fn said(input: &Input, this: &TokenStream, at_name: Span) -> TokenStream {
+    let TypeArgs {
+        krate: _,
+        version,
+        was,
+        evolve,
+        migrate_from,
+        no_padding,
+    } = &input.args;
+    let mut said = formerly(TokenStream::new(), was);
+    if let Some(version) = version {
+        said.extend(quote! { .versioned(#version) });
+    }
+    if evolve.is_some() {
+        said.extend(quote! { .evolving() });
+    }
+    if let Some(earlier) = migrate_from {
+        // The type that lacks the implementation is underlined where the earlier one is named.
+        let at_earlier = Span::call_site().located_at(earlier.span());
+        let this: TokenStream = this
+            .clone()
+            .into_iter()
+            .map(|mut token| {
+                token.set_span(token.span().located_at(at_earlier));
+                token
+            })
+            .collect();
+        let called = quote_spanned! {at_earlier=> __PpairLayout::predecessor_of };
+        said.extend(quote! { .migrating(#called::<#this, #earlier>()) });
+    }
+    if no_padding.is_some() {
+        said.extend(quote_spanned! {at_name=> .without_padding() });
+    }
+    said
 }
 
 /// `unsafe impl HardState` with `layout` as its constant.
@@ -113,6 +213,7 @@ pub(super) fn expand_field(field: &Field, this: &TokenStream) -> TokenStream {
 /// The path to the crate `ppair`.
 pub(super) fn krate(input: &Input) -> TokenStream {
     input
+        .args
         .krate
         .as_ref()
         .map_or_else(|| quote! { ::ppair }, ToTokens::to_token_stream)

@@ -4,9 +4,9 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, Data, DeriveInput, Generics, Ident, Index, Member, Path, Token, Type};
+use syn::{Attribute, Data, DeriveInput, Generics, Ident, Index, Member, Token, Type};
 
-use super::attr;
+use super::attr::{self, PartArgs, TypeArgs};
 use super::repr::Repr;
 use crate::diag::Diag;
 
@@ -17,14 +17,14 @@ pub(super) struct Input {
     pub(super) repr: Repr,
     /// Whether any part of it carries `#[deprecated]`, of which the expansion makes use all the same.
     pub(super) is_deprecated: bool,
-    /// What `crate = path` said.
-    pub(super) krate: Option<Path>,
+    pub(super) args: TypeArgs,
 }
 
 pub(super) enum Shape {
     Struct(Vec<Field>),
     Enum {
         keyword: Token![enum],
+        variants: Vec<Variant>,
         has_fields: bool,
     },
     Union(Token![union]),
@@ -34,15 +34,28 @@ pub(super) struct Field {
     pub(super) attrs: Vec<Attribute>,
     pub(super) member: Member,
     pub(super) ty: Type,
+    /// What `attrs` say, once they are read.
+    pub(super) args: PartArgs,
+}
+
+pub(super) struct Variant {
+    pub(super) attrs: Vec<Attribute>,
+    pub(super) ident: Ident,
+    /// What `attrs` say, once they are read.
+    pub(super) args: PartArgs,
 }
 
 impl Input {
     pub(super) fn from_syn(item: DeriveInput, diag: &mut Diag) -> Self {
-        let krate = attr::parse_type(&item.attrs, diag);
+        let args = attr::parse_type(&item.attrs, diag);
         let repr = Repr::from_attrs(&item.attrs);
         let is_deprecated = match &item.data {
             Data::Struct(data) => data.fields.iter().any(|field| has_deprecated(&field.attrs)),
-            Data::Enum(_) | Data::Union(_) => false,
+            Data::Enum(data) => data
+                .variants
+                .iter()
+                .any(|variant| has_deprecated(&variant.attrs)),
+            Data::Union(_) => false,
         } || has_deprecated(&item.attrs);
         let shape = match item.data {
             Data::Struct(data) => Shape::Struct(
@@ -58,6 +71,15 @@ impl Input {
                     .variants
                     .iter()
                     .any(|variant| !variant.fields.is_empty()),
+                variants: data
+                    .variants
+                    .into_iter()
+                    .map(|variant| Variant {
+                        attrs: variant.attrs,
+                        ident: variant.ident,
+                        args: PartArgs::default(),
+                    })
+                    .collect(),
             },
             Data::Union(data) => Shape::Union(data.union_token),
         };
@@ -67,7 +89,7 @@ impl Input {
             shape,
             repr,
             is_deprecated,
-            krate,
+            args,
         }
     }
 
@@ -75,6 +97,13 @@ impl Input {
         match &self.shape {
             Shape::Struct(fields) => fields,
             Shape::Enum { .. } | Shape::Union(_) => &[],
+        }
+    }
+
+    pub(super) fn variants(&self) -> &[Variant] {
+        match &self.shape {
+            Shape::Enum { variants, .. } => variants,
+            Shape::Struct(_) | Shape::Union(_) => &[],
         }
     }
 
@@ -117,6 +146,7 @@ impl Field {
             attrs: field.attrs,
             member,
             ty: field.ty,
+            args: PartArgs::default(),
         }
     }
 
@@ -159,6 +189,13 @@ impl Field {
             _ => false,
         };
         !is_phantom && mentions(self.ty.to_token_stream(), parameter)
+    }
+}
+
+impl Variant {
+    /// The variant's name as text.
+    pub(super) fn name(&self) -> String {
+        self.ident.unraw().to_string()
     }
 }
 

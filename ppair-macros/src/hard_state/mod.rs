@@ -20,8 +20,8 @@ pub(crate) fn derive(item: TokenStream) -> TokenStream {
     let mut diag = Diag::new();
     let expansion = match syn::parse2(item) {
         Ok(item) => {
-            let input = Input::from_syn(item, &mut diag);
-            check::check(&input, &mut diag);
+            let mut input = Input::from_syn(item, &mut diag);
+            check::check(&mut input, &mut diag);
             if diag.is_empty() {
                 expand::expand(&input)
             } else {

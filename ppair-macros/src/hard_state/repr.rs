@@ -40,6 +40,14 @@ impl Repr {
             .is_some()
     }
 
+    /// Whether it says which integer stores an enum.
+    pub(super) fn is_integer(&self) -> bool {
+        const INTEGERS: [&str; 12] = [
+            "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
+        ];
+        INTEGERS.iter().any(|name| self.word(name).is_some())
+    }
+
     pub(super) fn word(&self, name: &str) -> Option<&Word> {
         self.words.iter().find(|word| word.name.unraw() == name)
     }

@@ -3,7 +3,7 @@ use crate::HardState;
 use crate::state::layout::{Field, Variant};
 
 const VARIANTS: &[Variant] = &[Variant::new("Idle", -1), Variant::new("Busy", 5)];
-const MODE: Layout = Layout::enumeration("Mode", 1, 1, true, VARIANTS);
+const MODE: Layout = Layout::enumeration("Mode", 1, 1, VARIANTS);
 const NAME: Layout = Layout::text(6);
 const MODES: Layout = Layout::vector(&MODE, 3);
 const WAIT: Layout = Layout::maybe(&const { Layout::elapsed() });

@@ -190,7 +190,6 @@ const LOW: Layout = Layout::enumeration(
     "Level",
     1,
     1,
-    true,
     &[
         Variant::new("Low", -1),
         Variant::new("High", 1),
@@ -204,7 +203,6 @@ fn an_enum_that_evolves_keeps_its_variants_by_name() {
         "Level",
         2,
         2,
-        false,
         &[
             Variant::new("High", 700),
             Variant::new("Bottom", 2).formerly(&["Low"]),

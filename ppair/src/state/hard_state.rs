@@ -46,8 +46,8 @@ use super::layout::Layout;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a hard state",
     label = "the bytes of `{Self}` are not known to survive a crash",
-    note = "a hard state is integers, floats, `bool`, `char`, arrays of them, and structs that derive `HardState`",
-    note = "a struct of yours becomes one by `#[derive(Clone, Copy, HardState)]` and `#[repr(C)]`"
+    note = "a hard state is integers, floats, `bool`, `char`, arrays of them, and types that derive `HardState`",
+    note = "a struct of yours becomes one by `#[derive(Clone, Copy, HardState)]` and `#[repr(C)]`, an enum by `#[repr(u8)]`"
 )]
 pub unsafe trait HardState: Copy + 'static {
     /// What the bytes of this type mean.

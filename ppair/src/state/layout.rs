@@ -10,6 +10,7 @@ mod body;
 mod build;
 pub(crate) mod encode;
 mod gaps;
+mod padding;
 #[cfg(test)]
 mod tests;
 mod validate;

@@ -131,8 +131,8 @@ impl Layout {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a hard state",
     label = "the bytes of `{Self}` are not known to survive a crash",
-    note = "a hard state is integers, floats, `bool`, `char`, arrays of them, and structs that derive `HardState`",
-    note = "a struct of yours becomes one by `#[derive(Clone, Copy, HardState)]` and `#[repr(C)]`"
+    note = "a hard state is integers, floats, `bool`, `char`, arrays of them, and types that derive `HardState`",
+    note = "a struct of yours becomes one by `#[derive(Clone, Copy, HardState)]` and `#[repr(C)]`, an enum by `#[repr(u8)]`"
 )]
 pub trait AnyField: HardState {}
 
@@ -143,7 +143,7 @@ impl<T: HardState> AnyField for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a hard state",
     label = "its text is on the heap of one worker, and is gone with it",
-    note = "keep the text in a `[u8; N]` next to its length"
+    note = "use a `ppair::Text<N>`, which holds a text of at most N bytes"
 )]
 pub trait TextField: HardState {}
 
@@ -154,7 +154,7 @@ impl<T: HardState> TextField for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a hard state",
     label = "its elements are on the heap of one worker, and are gone with it",
-    note = "keep the elements in an array `[T; N]` next to their number"
+    note = "use a `ppair::Vector<T, N>`, which holds at most N elements, or an array `[T; N]`"
 )]
 pub trait ElementsField: HardState {}
 
@@ -198,7 +198,7 @@ impl<T: HardState> FunctionField for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a hard state",
     label = "where it keeps its `None` is up to each build of the compiler",
-    note = "keep the value next to a `bool` that says whether there is one; only options of `NonZero` fit"
+    note = "use a `ppair::Maybe<T>`; of options, only those of `NonZero` fit"
 )]
 pub trait OptionalField: HardState {}
 
@@ -209,7 +209,7 @@ impl<T: HardState> OptionalField for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a hard state",
     label = "the layout of `Duration` is not documented",
-    note = "keep the number of its nanoseconds in a `u64`"
+    note = "use a `ppair::Elapsed`, which converts from and to `Duration`"
 )]
 pub trait ElapsedField: HardState {}
 
@@ -220,7 +220,7 @@ impl<T: HardState> ElapsedField for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a hard state",
     label = "the zero of this clock is unknown and changes when the system starts again",
-    note = "keep the nanoseconds since `SystemTime::UNIX_EPOCH` in a `u64`"
+    note = "use a `ppair::Timestamp`, which is the time of the wall clock"
 )]
 pub trait MonotonicField: HardState {}
 
@@ -231,7 +231,7 @@ impl<T: HardState> MonotonicField for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a hard state",
     label = "the layout of `SystemTime` is not documented",
-    note = "keep the nanoseconds since `SystemTime::UNIX_EPOCH` in a `u64`"
+    note = "use a `ppair::Timestamp`, which is the time of the wall clock"
 )]
 pub trait WallClockField: HardState {}
 

@@ -30,15 +30,16 @@ impl Layout {
         Default(write)
     }
 
-    /// The variant `name`, whose value is `value` and whose discriminant is `number`.
+    /// The variant `name`, whose value is `value` and whose discriminant is `number`. By reference, so that the lack of `Copy`
+    /// is said once.
     ///
     /// # Panics
     ///
     /// If the bytes of `value` are not those of the integer `number`: in a `const`, that is a compile error.
     #[must_use]
     #[track_caller]
-    pub const fn variant<E: Copy>(name: &'static str, value: E, number: i128) -> Variant {
-        if !is_stored_as(&value, number) {
+    pub const fn variant<E>(name: &'static str, value: &E, number: i128) -> Variant {
+        if !is_stored_as(value, number) {
             panic!(
                 "this enum is not stored as the number of its variant: its `repr` says otherwise than the derive was \
                  shown, so another macro must have changed it"
@@ -61,7 +62,7 @@ impl Layout {
 }
 
 /// Whether the bytes of `value` are those of `number`, as an integer of the same size.
-const fn is_stored_as<E: Copy>(value: &E, number: i128) -> bool {
+const fn is_stored_as<E>(value: &E, number: i128) -> bool {
     let number = number.to_ne_bytes();
     let size = size_of::<E>();
     if size == 0 || size > number.len() {

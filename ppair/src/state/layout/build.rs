@@ -66,15 +66,21 @@ impl Layout {
         Self::scalar(name, size, align, Kind::Struct { fields })
     }
 
-    /// The enum `name` of `size` bytes with these variants, in the order of their declaration.
+    /// The enum `name` of `size` bytes with these variants, in the order of their declaration. It has a sign if one of them
+    /// is negative: otherwise the numbers read the same either way.
     #[must_use]
     pub const fn enumeration(
         name: &'static str,
         size: usize,
         align: usize,
-        signed: bool,
         variants: &'static [Variant],
     ) -> Self {
+        let mut signed = false;
+        let mut at = 0;
+        while at < variants.len() {
+            signed |= variants[at].number < 0;
+            at += 1;
+        }
         Self::scalar(name, size, align, Kind::Enum { signed, variants })
     }
 

@@ -295,7 +295,7 @@ fn a_second_has_less_than_a_billion_nanoseconds() {
 #[test]
 fn only_the_numbers_of_its_variants_are_an_enum() {
     const VARIANTS: &[Variant] = &[Variant::new("Low", -3), Variant::new("High", 300)];
-    let layout = Layout::enumeration("Level", 2, 2, true, VARIANTS);
+    let layout = Layout::enumeration("Level", 2, 2, VARIANTS);
     for number in i16::MIN..=i16::MAX {
         let is_valid = layout.validate(&number.to_ne_bytes()).is_ok();
         assert_eq!(is_valid, number == -3 || number == 300, "{number}");

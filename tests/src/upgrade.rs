@@ -1,0 +1,71 @@
+//! What the programs `upgrade_1` and `upgrade_2` have in common: two versions of a service that keeps its hard state in a
+//! file.
+
+use core::fmt::Debug;
+use std::path::Path;
+
+use ppair::{Checkpoint, Config, HardState, Pair, Stored, Worker};
+
+/// Starts a pair from what is stored in `file`, if that is there, says what came of it, changes the hard state, and stores it
+/// there. With `CRASH` in the environment the first worker dies before its first commit, and the second one behind it.
+///
+/// # Panics
+///
+/// If the file cannot be read or written.
+pub fn serve<T: HardState + Default + Debug + Send>(file: &Path, change: fn(&mut T)) {
+    let mut pair = Pair::new(Config::new());
+    let mut given = Vec::new();
+    if file.exists() {
+        given = std::fs::read(file).expect("the stored checkpoint can be read");
+        match Stored::from_bytes(&given) {
+            Ok(stored) => pair = pair.restore(stored),
+            Err(error) => println!("unreadable: {error}"),
+        }
+    }
+    let checkpoint = pair.prepare::<Checkpoint<T>>();
+    let worker = pair.start();
+    let checkpoint = checkpoint.enter(&worker);
+    report(&worker, &checkpoint, &given);
+    let crash = std::env::var_os("CRASH").is_some();
+    if crash && worker.incarnation() == 1 {
+        std::process::abort();
+    }
+    checkpoint.update(change);
+    if crash && worker.incarnation() == 2 {
+        std::process::abort();
+    }
+    std::fs::write(file, checkpoint.stored().to_bytes()).expect("the checkpoint can be stored");
+    println!(
+        "stored {:?} as {}",
+        checkpoint.load(),
+        checkpoint.generation()
+    );
+}
+
+/// Says what this worker starts from.
+fn report<T: HardState + Debug>(worker: &Worker, checkpoint: &Checkpoint<T>, given: &[u8]) {
+    println!(
+        "worker {} starts from {:?} {}: {:?}",
+        worker.incarnation(),
+        checkpoint.origin().source(),
+        checkpoint.generation(),
+        checkpoint.load()
+    );
+    for restored in worker.restored() {
+        assert_eq!(
+            restored.stored().to_bytes(),
+            given,
+            "it is kept as it was given"
+        );
+        match restored.rejection() {
+            Some(rejection) => println!("rejected: {rejection}"),
+            None => println!(
+                "taken over: unchanged {}, {} migrations, added {:?}, dropped {:?}",
+                restored.is_unchanged(),
+                restored.migrations(),
+                restored.added(),
+                restored.dropped()
+            ),
+        }
+    }
+}
