@@ -17,6 +17,9 @@ mod degraded;
 mod environment;
 mod event;
 mod exit;
+mod fixed;
+#[cfg(any(feature = "bytemuck", feature = "zerocopy"))]
+pub mod interop;
 mod log;
 mod pair;
 mod parameter;
@@ -31,6 +34,9 @@ mod world;
 
 pub use config::{Config, Restart};
 pub use death::{Cause, Death};
+pub use fixed::{
+    CapacityError, Elapsed, Maybe, NotEarlier, Text, Timestamp, Vector, VectorIntoIter,
+};
 pub use pair::{NoSetup, Pair, Prepared};
 pub use parameter::Parameter;
 pub use ppair_macros::{HardState, main};

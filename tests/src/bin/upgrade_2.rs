@@ -19,8 +19,8 @@ mod exact {
 
     #[derive(Clone, Copy, Debug, Default, HardState)]
     #[repr(C)]
-    pub struct Progress {
-        pub next: u32,
+    pub(crate) struct Progress {
+        pub(crate) next: u32,
         on: bool,
         hits: u64,
         mode: Mode,
@@ -44,9 +44,9 @@ mod renamed {
     #[derive(Clone, Copy, Debug, Default, HardState)]
     #[hard(was = "Earlier", was = "Progress")]
     #[repr(C)]
-    pub struct Position {
+    pub(crate) struct Position {
         #[hard(was = "next")]
-        pub following: u32,
+        pub(crate) following: u32,
         on: bool,
         #[hard(was = "count", was = "hits")]
         visits: u64,
@@ -61,8 +61,8 @@ mod added {
     #[derive(Clone, Copy, Debug, HardState)]
     #[hard(evolve)]
     #[repr(C)]
-    pub struct Progress {
-        pub next: u32,
+    pub(crate) struct Progress {
+        pub(crate) next: u32,
         on: bool,
         errors: u16,
         hits: u64,
@@ -93,8 +93,8 @@ mod dropped {
     #[derive(Clone, Copy, Debug, Default, HardState)]
     #[hard(evolve)]
     #[repr(C)]
-    pub struct Progress {
-        pub next: u32,
+    pub(crate) struct Progress {
+        pub(crate) next: u32,
         name: Text<8>,
     }
 }
@@ -105,12 +105,12 @@ mod reordered {
     #[derive(Clone, Copy, Debug, Default, HardState)]
     #[hard(evolve)]
     #[repr(C)]
-    pub struct Progress {
+    pub(crate) struct Progress {
         name: Text<8>,
         mode: Mode,
         hits: u64,
         on: bool,
-        pub next: u32,
+        pub(crate) next: u32,
     }
 }
 
@@ -130,8 +130,8 @@ mod retyped {
     #[derive(Clone, Copy, Debug, Default, HardState)]
     #[hard(evolve)]
     #[repr(C)]
-    pub struct Progress {
-        pub next: u64,
+    pub(crate) struct Progress {
+        pub(crate) next: u64,
         on: bool,
         #[hard(default = 1.5)]
         hits: f64,
@@ -146,7 +146,7 @@ mod migrated {
     #[derive(Clone, Copy, HardState)]
     #[hard(was = "Progress")]
     #[repr(C)]
-    pub struct First {
+    pub(crate) struct First {
         next: u32,
         on: bool,
         hits: u64,
@@ -157,7 +157,7 @@ mod migrated {
     #[derive(Clone, Copy, HardState)]
     #[hard(version = 1, was = "Progress", migrate_from = First)]
     #[repr(C)]
-    pub struct Second {
+    pub(crate) struct Second {
         next: u64,
         hits: u64,
         name: Text<8>,
@@ -176,8 +176,8 @@ mod migrated {
     #[derive(Clone, Copy, Debug, Default, HardState)]
     #[hard(version = 2, migrate_from = Second)]
     #[repr(C)]
-    pub struct Progress {
-        pub next: u64,
+    pub(crate) struct Progress {
+        pub(crate) next: u64,
         total: u64,
         name: Text<16>,
     }
@@ -198,8 +198,8 @@ mod refused {
 
     #[derive(Clone, Copy, Debug, Default, HardState)]
     #[repr(C)]
-    pub struct Progress {
-        pub next: u64,
+    pub(crate) struct Progress {
+        pub(crate) next: u64,
         on: bool,
         hits: u64,
         mode: Mode,
@@ -213,8 +213,8 @@ mod version {
     #[derive(Clone, Copy, Debug, Default, HardState)]
     #[hard(version = 2, evolve)]
     #[repr(C)]
-    pub struct Progress {
-        pub next: u32,
+    pub(crate) struct Progress {
+        pub(crate) next: u32,
         on: bool,
         hits: u64,
         mode: Mode,
@@ -236,8 +236,8 @@ mod variant {
     #[derive(Clone, Copy, Debug, Default, HardState)]
     #[hard(evolve)]
     #[repr(C)]
-    pub struct Progress {
-        pub next: u32,
+    pub(crate) struct Progress {
+        pub(crate) next: u32,
         on: bool,
         hits: u64,
         mode: Mode,
@@ -250,8 +250,8 @@ mod unknown {
 
     #[derive(Clone, Copy, Debug, Default, HardState)]
     #[repr(C)]
-    pub struct Other {
-        pub next: u32,
+    pub(crate) struct Other {
+        pub(crate) next: u32,
     }
 }
 
