@@ -25,15 +25,18 @@ pub use vector::{Vector, VectorIntoIter};
 use crate::state::Layout;
 
 /// Refuses a capacity that a length in a `u32` does not count to. In a `const`, that is a compile error.
+#[track_caller]
 const fn check_capacity(capacity: usize) {
-    assert!(
-        capacity <= u32::MAX as usize,
-        "the length of a text or a vector is a `u32`, so its capacity is at most 4294967295"
-    );
+    // Not by `assert!`, of which rustc would quote std's source.
+    if capacity > u32::MAX as usize {
+        panic!(
+            "the length of a text or a vector is a `u32`, so its capacity is at most 4294967295"
+        );
+    }
 }
 
 /// The length of a text or a vector whose capacity is [checked](check_capacity).
-#[allow(clippy::cast_possible_truncation)]
+#[allow(clippy::cast_possible_truncation, reason = "its capacity is checked")]
 const fn checked_length(length: usize) -> u32 {
     debug_assert!(length <= u32::MAX as usize);
     length as u32

@@ -211,12 +211,13 @@ fn another_layout_is_refused_with_a_table_and_set_aside() {
         "\
 rejected: the stored checkpoint cannot be taken over: its fields are others; say `#[hard(evolve)]` to take over those that are the \
 same, or keep the earlier type and say `#[hard(migrate_from = ..)]`
-  field   was                         is
-  (type)  Progress, size 32, align 8  Progress, size 40, align 8
-  next    u32 at 0                    u64 at 0
-  on      bool at 4                   bool at 8
-  hits    u64 at 8                    u64 at 16
-  mode    Mode (Idle = 0, Busy = 7) at 16  Mode (Idle = 0, Busy = 7) at 24",
+  field   was                              is
+  (type)  Progress, size 32, align 8       Progress, size 40, align 8
+  next    u32 at 0                         u64 at 0
+  on      bool at 4                        bool at 8
+  hits    u64 at 8                         u64 at 16
+  mode    Mode (Idle = 0, Busy = 7) at 16  Mode (Idle = 0, Busy = 7) at 24
+  name    Text<8> at 20                    Text<8> at 28",
         r#"Progress { next: 1, on: false, hits: 0, mode: Idle, name: "" }"#,
     );
     let event = only(&end, "state_rejected");

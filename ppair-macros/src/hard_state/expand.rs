@@ -83,9 +83,8 @@ fn exhaustive_match(variants: &[Variant], this: &TokenStream) -> TokenStream {
 fn expand_variant(variant: &Variant, this: &TokenStream, at_name: Span) -> TokenStream {
     let name = variant.name();
     let Variant { ident, args, .. } = variant;
-    let measured = quote_spanned! {at_name=> __PpairLayout::variant };
-    let variant = quote! {
-        #measured(#name, &#this::#ident, #this::#ident as ::core::primitive::i128)
+    let variant = quote_spanned! {at_name=>
+        __PpairLayout::variant(#name, &#this::#ident, #this::#ident as ::core::primitive::i128)
     };
     formerly(variant, &args.was)
 }

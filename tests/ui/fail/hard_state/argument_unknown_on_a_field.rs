@@ -3,7 +3,7 @@ use ppair::HardState;
 #[derive(Clone, Copy, HardState)]
 #[repr(C)]
 struct State {
-    #[hard(was = "number")]
+    #[hard(rename = "number")]
     count: u32,
 }
 

@@ -1,0 +1,10 @@
+use ppair::HardState;
+
+#[derive(Clone, Copy, HardState)]
+#[repr(u8)]
+enum Mode {
+    #[hard(alias = "Off")]
+    Idle,
+}
+
+fn main() {}

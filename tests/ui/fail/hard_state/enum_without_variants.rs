@@ -1,0 +1,6 @@
+use ppair::HardState;
+
+#[derive(Clone, Copy, HardState)]
+enum Mode {}
+
+fn main() {}
