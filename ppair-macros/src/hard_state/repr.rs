@@ -42,8 +42,9 @@ impl Repr {
 
     /// Whether it says which integer stores an enum.
     pub(super) fn is_integer(&self) -> bool {
-        const INTEGERS: [&str; 12] = [
-            "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
+        // Not those of 128 bits, which `Layout` does not know for enums.
+        const INTEGERS: [&str; 10] = [
+            "u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize",
         ];
         INTEGERS.iter().any(|name| self.word(name).is_some())
     }

@@ -26,3 +26,6 @@ pub use layout::{Field, Invalid, Kind, Layout, Variant};
 pub use recovery::{Origin, Source};
 pub use restored::Restored;
 pub use stored::{Stored, Unreadable};
+
+#[cfg(test)]
+mod random_tests;

@@ -65,7 +65,7 @@ impl Layout {
 const fn is_stored_as<E>(value: &E, number: i128) -> bool {
     let number = number.to_ne_bytes();
     let size = size_of::<E>();
-    if size == 0 || size > number.len() {
+    if size == 0 || size > size_of::<u64>() {
         return false;
     }
     let first = if cfg!(target_endian = "big") {
