@@ -345,12 +345,14 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
     main_attr::expand(args.into(), item.into()).into()
 }
 
-/// Derives [`HardState`](https://docs.rs/ppair/latest/ppair/trait.HardState.html): the struct's bytes
+/// Derives [`HardState`](https://docs.rs/ppair/latest/ppair/trait.HardState.html): the bytes of the type
 /// mean the same in the next worker.
 ///
-/// The struct is `Copy` and `#[repr(C)]` or `#[repr(transparent)]`, and each field's type is a hard
-/// state too. What is not is an error at that field, which says why; one build shows all of them. The
-/// compiler proves what the trait asks for, so a program that forbids `unsafe` may use the derive.
+/// A struct is `Copy` and `#[repr(C)]` or `#[repr(transparent)]`, and each field's type is a hard
+/// state too. An enum is `Copy`, has no fields, and says which integer stores it: `#[repr(u8)]` or another
+/// one up to 64 bits. What is not is an error at that place, which says why; one build shows all of
+/// them. The compiler proves what the trait asks for, so a program that forbids `unsafe` may use the
+/// derive.
 ///
 /// ```
 /// use ppair::HardState;
@@ -381,6 +383,78 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 ///     next: u32,
 /// }
 /// # fn main() {}
+/// ```
+///
+/// # Versions of a type
+///
+/// A checkpoint that is kept outside of a pair may come back to a later version of the program; see
+/// [`Pair::restore`](https://docs.rs/ppair/latest/ppair/struct.Pair.html#method.restore). These arguments say
+/// what then happens.
+///
+/// | argument | on | |
+/// |---|---|---|
+/// | `version = N` | the type | a `u32`, 0 by default: another version is another meaning, and is never taken over as it is |
+/// | `was = "Name"` | the type, a field, a variant | a name that it had earlier; there may be several |
+/// | `evolve` | the type | takes over what is equal in name and kind, and reports what is dropped |
+/// | `default = expr` | a field | what the field is where nothing is stored for it; otherwise what it is in the type's `Default` |
+/// | `migrate_from = Type` | the type | the earlier type, for which there is a `MigrateFrom` |
+///
+/// On an enum, `evolve` takes over variants by their names, also if their numbers are others now. Types inside of a hard
+/// state say each for itself whether they evolve.
+///
+/// ```
+/// use ppair::{HardState, MigrateFrom};
+///
+/// #[derive(Clone, Copy, Default, HardState)]
+/// #[repr(u8)]
+/// #[hard(evolve)]
+/// enum Mode {
+///     #[default]
+///     Idle = 1,
+///     #[hard(was = "Busy")]
+///     Working,
+/// }
+///
+/// #[derive(Clone, Copy, Default, HardState)]
+/// #[hard(was = "State")]
+/// #[repr(C)]
+/// struct First {
+///     milliseconds: u32,
+/// }
+///
+/// #[derive(Clone, Copy, Default, HardState)]
+/// #[hard(version = 1, evolve, migrate_from = First)]
+/// #[repr(C)]
+/// struct State {
+///     #[hard(was = "us")]
+///     microseconds: u64,
+///     #[hard(default = 500)]
+///     limit: u32,
+///     mode: Mode,
+/// }
+///
+/// impl MigrateFrom<First> for State {
+///     fn migrate_from(first: First) -> Self {
+///         Self { microseconds: u64::from(first.milliseconds) * 1000, limit: 100, mode: Mode::Idle }
+///     }
+/// }
+/// ```
+///
+/// # `#[hard(no_padding)]`
+///
+/// Padding is allowed: a commit stores zeros for it, and never reads it. With this argument it is an error, which counts the
+/// bytes and says after which field they are.
+///
+/// ```compile_fail
+/// use ppair::HardState;
+///
+/// #[derive(Clone, Copy, HardState)]
+/// #[hard(no_padding)] // `Record` has padding: 3 bytes after `kind`
+/// #[repr(C)]
+/// struct Record {
+///     kind: u8,
+///     value: u32,
+/// }
 /// ```
 #[proc_macro_derive(HardState, attributes(hard))]
 pub fn derive_hard_state(input: TokenStream) -> TokenStream {

@@ -319,13 +319,12 @@ impl<S: 'static> Pair<S> {
         let _ = std::io::stdout().flush();
         let file_is_new = resumed.is_none();
         let (file, baton) = resumed.map(|resumed| (resumed.file, resumed.baton)).unzip();
-        let segment = match file {
+        let segment = if let Some(file) = file {
             // What the pair was given is in there.
-            Some(file) => Segment::adopt(file, specs),
-            None => {
-                let given = restored::assign(preparation.restored, &specs);
-                Segment::create(specs, &given)
-            }
+            Segment::adopt(file, specs)
+        } else {
+            let given = restored::assign(preparation.restored, &specs);
+            Segment::create(specs, &given)
         };
         let segment: &'static Segment = match segment {
             Ok(segment) => Box::leak(Box::new(segment)),

@@ -45,6 +45,7 @@ mod random;
 pub mod recovery;
 mod running;
 mod service;
+mod statistics;
 mod stream;
 mod terminal;
 pub mod upgrade;
@@ -62,4 +63,5 @@ pub use process::{
 pub use random::Random;
 pub use running::Running;
 pub use service::value;
+pub use statistics::{interval, median};
 pub use terminal::{Key, Terminal};

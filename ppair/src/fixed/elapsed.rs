@@ -166,7 +166,8 @@ impl Sub<Duration> for Elapsed {
 
     #[track_caller]
     fn sub(self, other: Duration) -> Self {
-        Self::new(self.get() - other)
+        let rest = self.checked_sub(other);
+        rest.expect("a span of time is never negative")
     }
 }
 

@@ -218,21 +218,3 @@ impl<T: HardState> IntoIterator for Maybe<T> {
         self.get().into_iter()
     }
 }
-
-impl<'a, T: HardState> IntoIterator for &'a Maybe<T> {
-    type Item = &'a T;
-    type IntoIter = option::IntoIter<&'a T>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.as_ref().into_iter()
-    }
-}
-
-impl<'a, T: HardState> IntoIterator for &'a mut Maybe<T> {
-    type Item = &'a mut T;
-    type IntoIter = option::IntoIter<&'a mut T>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.as_mut().into_iter()
-    }
-}

@@ -98,19 +98,24 @@ proptest! {
                         prop_assert_eq!(vector, before);
                     }
                 },
-                Step::Insert(at, value) if at <= model.len() => match vector.try_insert(at, row(value)) {
-                    Ok(()) => model.insert(at, row(value)),
-                    Err(_) => prop_assert_eq!(model.len(), N),
-                },
+                Step::Insert(at, value) if at <= model.len() => {
+                    let inserted = vector.try_insert(at, row(value));
+                    prop_assert_eq!(inserted.is_ok(), model.len() < N);
+                    if inserted.is_ok() {
+                        model.insert(at, row(value));
+                    }
+                }
                 Step::Extend(values) => {
                     let values: Vec<_> = values.into_iter().map(row).collect();
                     let mut other = vector;
                     let extended = vector.try_extend_from_slice(&values);
                     prop_assert_eq!(other.try_extend(values.iter().copied()).is_ok(), extended.is_ok());
                     prop_assert_eq!(other, vector);
-                    match extended {
-                        Ok(()) => model.extend(values),
-                        Err(_) => prop_assert_eq!(vector, before),
+                    prop_assert_eq!(extended.is_ok(), model.len() + values.len() <= N);
+                    if extended.is_ok() {
+                        model.extend(values);
+                    } else {
+                        prop_assert_eq!(vector, before);
                     }
                 }
                 Step::Pop => prop_assert_eq!(vector.pop(), model.pop()),

@@ -109,7 +109,7 @@ fn a_type_that_evolves_takes_what_is_equal_in_name_and_kind() {
         Field::new("hits", 0, U64),
         Field::new("errors", 8, U64),
         Field::new("limit", 16, U64).or(Default(|bytes| {
-            bytes.copy_from_slice(&500_u64.to_ne_bytes())
+            bytes.copy_from_slice(&500_u64.to_ne_bytes());
         })),
         Field::new("next", 24, U64),
     ];
@@ -222,52 +222,61 @@ fn an_enum_that_evolves_keeps_its_variants_by_name() {
     );
 }
 
+const OLD_ROW: Layout = Layout::structure("Row", 4, 4, &[Field::new("id", 0, U32)]);
+const NEW_ROW: Layout = Layout::structure(
+    "Row",
+    16,
+    8,
+    &[
+        Field::new("hits", 0, U64).or(Default(|bytes| bytes.copy_from_slice(&5_u64.to_ne_bytes()))),
+        Field::new("id", 8, U32),
+    ],
+)
+.evolving();
+
+/// The words at these places, as far as they were ever written.
+fn words<const N: usize>(bytes: &[u8], places: [usize; N]) -> [u64; N] {
+    places.map(|at| part(bytes, at) & 0xffff_ffff)
+}
+
 #[test]
-fn what_evolves_inside_of_vectors_options_and_arrays_is_taken_over_element_by_element() {
-    const OLD_ROW: Layout = Layout::structure("Row", 4, 4, &[Field::new("id", 0, U32)]);
-    const NEW_ROW: Layout = Layout::structure(
-        "Row",
-        16,
-        8,
-        &[
-            Field::new("hits", 0, U64)
-                .or(Default(|bytes| bytes.copy_from_slice(&5_u64.to_ne_bytes()))),
-            Field::new("id", 8, U32),
-        ],
-    )
-    .evolving();
-    static OLD_ROWS: Layout = Layout::vector(&OLD_ROW, 2);
-    static NEW_ROWS: Layout = Layout::vector(&NEW_ROW, 2);
+fn what_evolves_inside_of_a_vector_is_taken_over_element_by_element() {
+    static OLD: Layout = Layout::vector(&OLD_ROW, 2);
+    static NEW: Layout = Layout::vector(&NEW_ROW, 2);
     static LARGER: Layout = Layout::vector(&NEW_ROW, 3);
     let bytes: Vec<u8> = [2_u32, 10, 11]
         .iter()
         .flat_map(|word| word.to_ne_bytes())
         .collect();
-    let fit = Fit::of(&(&OLD_ROWS).into(), &NEW_ROWS).unwrap();
+    let fit = Fit::of(&(&OLD).into(), &NEW).unwrap();
     let new = fit.apply(&bytes, &|bytes| bytes.fill(0)).unwrap();
-    assert_eq!(
-        [8, 16, 24, 32].map(|at| part(&new, at) & 0xffff_ffff),
-        [5, 10, 5, 11]
-    );
+    assert_eq!(words(&new, [8, 16, 24, 32]), [5, 10, 5, 11]);
     assert_eq!(fit.added(), ["[].hits"]);
     // More room is a change of the struct around it, which has to say that it evolves.
-    assert!(Fit::of(&(&OLD_ROWS).into(), &LARGER).is_err());
+    assert!(Fit::of(&(&OLD).into(), &LARGER).is_err());
+}
 
-    static OLD_ARRAY: Layout = Layout::array(&OLD_ROW, 2);
-    static NEW_ARRAY: Layout = Layout::array(&NEW_ROW, 2);
-    let fit = Fit::of(&(&OLD_ARRAY).into(), &NEW_ARRAY).unwrap();
-    let new = fit.apply(&bytes[4..], &ones).unwrap();
-    assert_eq!(
-        [0, 8, 16, 24].map(|at| part(&new, at) & 0xffff_ffff),
-        [5, 10, 5, 11]
-    );
+#[test]
+fn what_evolves_inside_of_an_array_is_taken_over_element_by_element() {
+    static OLD: Layout = Layout::array(&OLD_ROW, 2);
+    static NEW: Layout = Layout::array(&NEW_ROW, 2);
+    let bytes: Vec<u8> = [10_u32, 11]
+        .iter()
+        .flat_map(|word| word.to_ne_bytes())
+        .collect();
+    let fit = Fit::of(&(&OLD).into(), &NEW).unwrap();
+    let new = fit.apply(&bytes, &ones).unwrap();
+    assert_eq!(words(&new, [0, 8, 16, 24]), [5, 10, 5, 11]);
+}
 
-    static OLD_MAYBE: Layout = Layout::maybe(&OLD_ROW);
-    static NEW_MAYBE: Layout = Layout::maybe(&NEW_ROW);
-    let fit = Fit::of(&(&OLD_MAYBE).into(), &NEW_MAYBE).unwrap();
+#[test]
+fn what_evolves_inside_of_an_option_is_taken_over_if_it_is_there() {
+    static OLD: Layout = Layout::maybe(&OLD_ROW);
+    static NEW: Layout = Layout::maybe(&NEW_ROW);
+    let fit = Fit::of(&(&OLD).into(), &NEW).unwrap();
     let some: Vec<u8> = [&[1, 0, 0, 0][..], &10_u32.to_ne_bytes()].concat();
     let new = fit.apply(&some, &|bytes| bytes.fill(0)).unwrap();
-    assert_eq!([8, 16].map(|at| part(&new, at) & 0xffff_ffff), [5, 10]);
+    assert_eq!(words(&new, [8, 16]), [5, 10]);
     let none = fit.apply(&[0; 8], &|bytes| bytes.fill(0)).unwrap();
     assert_eq!(none, [0; 24]);
 }

@@ -25,7 +25,8 @@ use super::layout::Layout;
 /// ```
 ///
 /// Fields may be integers, floats, `bool`, `char`, `()`, `NonZero`, `Option<NonZero>`, `Wrapping`, `PhantomData`,
-/// arrays of all these and other hard states. What points into one worker's memory (`String`, `Vec`, `Box`,
+/// arrays of all these, [`Text`](crate::Text), [`Vector`](crate::Vector), [`Maybe`](crate::Maybe), [`Elapsed`](crate::Elapsed),
+/// [`Timestamp`](crate::Timestamp) and other hard states, also enums without fields that say which integer stores them. What points into one worker's memory (`String`, `Vec`, `Box`,
 /// references) or into the kernel (a socket) is gone with that worker and is refused.
 ///
 /// # Safety

@@ -1,206 +1,180 @@
-//! What 200 hard states cost when a crate is compiled, beside what bytemuck's and zerocopy's derives cost on the same structs.
+//! How long the compiler takes for derives: ppair's, bytemuck's and zerocopy's on the same 200 structs.
 //!
 //! ```text
-//! cargo bench --bench derive            # a minute or two; ends with a table
-//! cargo bench --bench derive -- --test  # one round, to see that all of them compile
+//! cargo bench --bench derive              # some minutes; ends with a table
+//! cargo bench --bench derive -- --test    # one round of each, to see that it works
+//! cargo bench --bench derive -- metadata  # only as `cargo check` compiles
 //! ```
 //!
-//! Each round compiles one source file four times with `rustc`, once for each derive and once without, in an order that rotates,
-//! so whatever disturbs the machine disturbs all alike. What a derive costs is its time above that without; the table has the
-//! ratio of the costs.
+//! The structs are those that all derives accept: no padding, and every pattern of bits is a value. Before
+//! anything is measured, each crate is compiled once with a proof that every struct has its size and meets the traits.
+//!
+//! rustc is called without cargo. In each round it compiles the crate of every contestant in turn, so whatever disturbs
+//! the machine disturbs all alike. Criterion asks for the rounds on behalf of the first contestant; the others report their
+//! part of the same rounds, which take too long to be run for each. The base has the structs with `Clone` and `Copy` alone,
+//! as all others have too. What comes on top of it is the derives' own: to load the macros and the crate, to expand, and to
+//! compile the expansion.
+//!
+//! cargo compiles the contestants' crates once, in its `dev` profile. It compiles macros without optimisation in `dev` and
+//! in `release` alike, so these are the macros that users run.
 
-mod source;
+mod compiler;
+mod structs;
+mod table;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use criterion::{Criterion, SamplingMode};
-use source::{CONTESTANTS, Contestant, source};
+use compiler::{Compiler, Cost};
+use criterion::{BenchmarkId, Criterion, SamplingMode};
+use structs::{proof, source, structs};
+use table::{Rounds, table};
 
-/// Where `rustc` finds the three crates.
-struct Crates {
-    externs: Vec<(String, PathBuf)>,
-    dependencies: PathBuf,
+/// The crates that are depended on.
+const CRATES: [&str; 3] = ["ppair", "bytemuck", "zerocopy"];
+
+struct Contestant {
+    name: &'static str,
+    /// Of its own crate of structs.
+    crate_name: &'static str,
+    /// Its place in [`CRATES`].
+    depends_on: Option<usize>,
+    derives: &'static str,
+    /// What every struct is proved to be.
+    bounds: &'static str,
 }
+
+const CONTESTANTS: [Contestant; 5] = [
+    Contestant {
+        name: "base",
+        crate_name: "of_base",
+        depends_on: None,
+        derives: "Clone, Copy",
+        bounds: "Copy",
+    },
+    Contestant {
+        name: "ppair",
+        crate_name: "of_ppair",
+        depends_on: Some(0),
+        derives: "Clone, Copy, ppair::HardState",
+        bounds: "ppair::HardState",
+    },
+    Contestant {
+        name: "bytemuck",
+        crate_name: "of_bytemuck",
+        depends_on: Some(1),
+        derives: "Clone, Copy, bytemuck::Pod, bytemuck::Zeroable",
+        bounds: "bytemuck::Pod",
+    },
+    Contestant {
+        name: "zerocopy",
+        crate_name: "of_zerocopy",
+        depends_on: Some(2),
+        derives: "Clone, Copy, zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout",
+        bounds: "zerocopy::FromBytes + zerocopy::IntoBytes + zerocopy::Immutable + zerocopy::KnownLayout",
+    },
+    // Enough to store a value as bytes and to copy it back.
+    Contestant {
+        name: "zerocopy, copies only",
+        crate_name: "of_zerocopy_copies",
+        depends_on: Some(2),
+        derives: "Clone, Copy, zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable",
+        bounds: "zerocopy::FromBytes + zerocopy::IntoBytes + zerocopy::Immutable",
+    },
+];
+
+/// On top of which the others' time is counted.
+const BASE: usize = 0;
+
+/// To which the others are compared.
+const MEASURE: usize = 3;
+
+/// What is emitted, and rustc's options for it: as for `cargo check`, and as for `cargo build`.
+const WAYS: [(&str, &[&str]); 2] = [
+    ("metadata", &["--emit=metadata"]),
+    ("debug", &["--emit=metadata,link", "-Cdebuginfo=2"]),
+];
+
+/// How many rounds a contestant reports of each way; the one before them warms up.
+const ROUNDS: usize = 10;
 
 fn main() {
     let mut criterion = Criterion::default().without_plots().configure_from_args();
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("derive");
-    let crates = Crates::build(&folder);
-    for emit in ["metadata", "link"] {
-        let mut rounds: Vec<[Duration; 4]> = Vec::new();
-        let mut used = [0; 4];
-        let mut group = criterion.benchmark_group(format!("derive/{emit}"));
-        group.sampling_mode(SamplingMode::Flat).sample_size(10);
+    let compiler = Compiler::new();
+    write_and_prove(&compiler);
+    let mut all = Vec::new();
+    for (emitted, options) in WAYS {
+        let mut costs = Vec::new();
+        let mut group = criterion.benchmark_group("derive");
+        // Too short for more than one round a sample, also where the rounds are measured already.
         group
-            .warm_up_time(Duration::from_millis(1))
-            .measurement_time(Duration::from_secs(1));
+            .sampling_mode(SamplingMode::Flat)
+            .sample_size(ROUNDS)
+            .warm_up_time(Duration::from_nanos(1))
+            .measurement_time(Duration::from_nanos(1));
         for (which, contestant) in CONTESTANTS.iter().enumerate() {
-            group.bench_function(contestant.name, |bencher| {
-                bencher.iter_custom(|iterations| {
-                    // Criterion asks for one contestant after the other; a round that was for one counts for all.
-                    let mut time = Duration::ZERO;
-                    for _ in 0..iterations {
-                        if used[which] == rounds.len() {
-                            rounds.push(crates.round(&folder, emit, rounds.len()));
-                        }
-                        time += rounds[used[which]][which];
-                        used[which] += 1;
+            let mut reported = 0;
+            group.bench_function(BenchmarkId::new(contestant.name, emitted), |bencher| {
+                bencher.iter_custom(|rounds| {
+                    let first = reported;
+                    reported += usize::try_from(rounds).expect("rounds take seconds");
+                    while costs.len() < reported {
+                        costs.push(round(&compiler, options, costs.len()));
                     }
-                    time
+                    costs[first..reported]
+                        .iter()
+                        .map(|costs: &[Cost; CONTESTANTS.len()]| costs[which].wall)
+                        .sum()
                 });
             });
         }
         group.finish();
-        if !rounds.is_empty() {
-            println!("{}", table(emit, &rounds));
+        if !costs.is_empty() {
+            all.push(Rounds { emitted, costs });
         }
+    }
+    criterion.final_summary();
+    if !all.is_empty() {
+        println!("{}", table(&all));
     }
 }
 
-impl Crates {
-    /// Builds ppair, bytemuck and zerocopy as a program's dependencies are, and notes where they are.
-    fn build(folder: &Path) -> Self {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        std::fs::create_dir_all(folder.join("src")).expect("a folder for the package");
-        let manifest = format!(
-            "[package]\nname = \"contest\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n\
-             ppair = {{ path = {:?} }}\n\
-             bytemuck = {{ version = \"1\", default-features = false, features = [\"derive\"] }}\n\
-             zerocopy = {{ version = \"0.8\", default-features = false, features = [\"derive\"] }}\n\n[workspace]\n",
-            workspace
-                .join("ppair")
-                .canonicalize()
-                .expect("ppair is there")
-        );
-        std::fs::write(folder.join("Cargo.toml"), manifest).expect("a manifest");
-        std::fs::write(folder.join("src/lib.rs"), "").expect("a library");
-        // The versions that this workspace has, which are there already.
-        std::fs::copy(workspace.join("Cargo.lock"), folder.join("Cargo.lock"))
-            .expect("a lock file");
-        let cargo = Command::new(env!("CARGO"))
-            .current_dir(folder)
-            .args(["build", "--offline", "--message-format=json"])
-            .env("CARGO_TARGET_DIR", folder.join("target"))
-            .output()
-            .expect("cargo runs");
-        assert!(
-            cargo.status.success(),
-            "{}",
-            String::from_utf8_lossy(&cargo.stderr)
-        );
-        let messages = String::from_utf8(cargo.stdout).expect("JSON");
-        let externs = messages.lines().filter_map(|line| {
-            let message: serde_json::Value = serde_json::from_str(line).ok()?;
-            let name = message["target"]["name"].as_str()?;
-            let library = message["filenames"]
-                .as_array()?
-                .iter()
-                .filter_map(|file| file.as_str());
-            let library = library.into_iter().find(|file| file.ends_with(".rlib"))?;
-            ["ppair", "bytemuck", "zerocopy"]
-                .contains(&name)
-                .then(|| (name.to_owned(), library.into()))
-        });
-        let externs: Vec<(String, PathBuf)> = externs.collect();
-        assert_eq!(externs.len(), 3, "{externs:?}");
-        Self {
-            externs,
-            dependencies: folder.join("target/debug/deps"),
-        }
-    }
-
-    /// Compiles each contestant once; the times are in their order.
-    fn round(&self, folder: &Path, emit: &str, number: usize) -> [Duration; 4] {
-        let mut times = [Duration::ZERO; 4];
-        for turn in 0..CONTESTANTS.len() {
-            let which = (number + turn) % CONTESTANTS.len();
-            times[which] = self.compile(folder, emit, &CONTESTANTS[which]);
-        }
-        times
-    }
-
-    fn compile(&self, folder: &Path, emit: &str, contestant: &Contestant) -> Duration {
-        let file = folder.join(format!("{}.rs", contestant.name));
-        std::fs::write(&file, source(contestant)).expect("a source file");
-        let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-        rustc.args([
-            "--crate-type=lib",
-            "--edition=2024",
-            "--crate-name=contest",
-            "-Cdebuginfo=2",
-        ]);
-        rustc
-            .arg(format!("--emit={emit}"))
-            .arg("--out-dir")
-            .arg(folder.join("out"));
-        rustc
-            .arg("-L")
-            .arg(format!("dependency={}", self.dependencies.display()))
-            .arg(&file);
-        for (name, library) in &self.externs {
-            rustc
-                .arg("--extern")
-                .arg(format!("{name}={}", library.display()));
-        }
-        let start = Instant::now();
-        let compiled = rustc.output().expect("rustc runs");
-        let time = start.elapsed();
-        assert!(
-            compiled.status.success(),
-            "{}: {}",
-            contestant.name,
-            String::from_utf8_lossy(&compiled.stderr)
-        );
-        time
+/// Writes the contestants' crates, each once with a proof that its derives did what they are for.
+fn write_and_prove(compiler: &Compiler) {
+    let structs = structs();
+    assert_eq!(structs.len(), structs::COUNT);
+    for contestant in &CONTESTANTS {
+        let Contestant {
+            crate_name,
+            depends_on,
+            derives,
+            bounds,
+            ..
+        } = contestant;
+        let source = source(&structs, derives);
+        compiler.write(crate_name, &(source.clone() + &proof(&structs, bounds)));
+        compiler.compile(crate_name, *depends_on, &["--emit=metadata"]);
+        compiler.write(crate_name, &source);
     }
 }
 
-/// The medians, what each derive costs above none, and that cost against zerocopy's with the quartiles of the rounds.
-fn table(emit: &str, rounds: &[[Duration; 4]]) -> String {
-    let column = |which: usize| -> Vec<f64> {
-        rounds
-            .iter()
-            .map(|round| round[which].as_secs_f64())
-            .collect()
-    };
-    let zerocopy = 3;
-    let mut lines = vec![format!(
-        "200 structs, --emit={emit}, {} rounds",
-        rounds.len()
-    )];
-    for (which, contestant) in CONTESTANTS.iter().enumerate() {
-        let cost = quartiles(
-            rounds
-                .iter()
-                .map(|round| round[which].as_secs_f64() - round[0].as_secs_f64())
-                .collect(),
-        );
-        let ratio = quartiles(
-            rounds
-                .iter()
-                .map(|round| {
-                    let cost = |which: usize| round[which].as_secs_f64() - round[0].as_secs_f64();
-                    cost(which) / cost(zerocopy)
-                })
-                .collect(),
-        );
-        lines.push(format!(
-            "{:<9} {:>6.0} ms   cost {:>6.0} ms   of zerocopy's {:.2} ({:.2} to {:.2})",
-            contestant.name,
-            quartiles(column(which))[1] * 1e3,
-            cost[1] * 1e3,
-            ratio[1],
-            ratio[0],
-            ratio[2]
-        ));
+/// Compiles each contestant's crate once.
+fn round(compiler: &Compiler, options: &[&str], number: usize) -> [Cost; CONTESTANTS.len()] {
+    let count = CONTESTANTS.len();
+    let mut costs = [Cost::default(); CONTESTANTS.len()];
+    for turn in 0..count {
+        // Nobody always comes first, nor always after the same one: it may find a cache as that left it.
+        let forward = (number / 2 + turn) % count;
+        let which = if number % 2 == 0 {
+            forward
+        } else {
+            count - 1 - forward
+        };
+        let Contestant {
+            crate_name,
+            depends_on,
+            ..
+        } = CONTESTANTS[which];
+        costs[which] = compiler.compile(crate_name, depends_on, options);
     }
-    lines.join("\n")
-}
-
-fn quartiles(mut values: Vec<f64>) -> [f64; 3] {
-    values.sort_by(f64::total_cmp);
-    let at = |quarter: usize| values[(values.len() - 1) * quarter / 4];
-    [at(1), at(2), at(3)]
+    costs
 }

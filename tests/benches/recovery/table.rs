@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use ppair_tests::Random;
+use ppair_tests::{interval, median};
 
 use crate::program::Found;
 
@@ -14,9 +14,6 @@ pub(crate) struct Rounds {
     /// What was found of each program at its start and at the last round.
     pub(crate) found: [(Found, Found); 3],
 }
-
-/// How often the rounds are drawn anew for a confidence interval.
-const DRAWS: usize = 2000;
 
 /// One row a program, of every size.
 pub(crate) fn table(names: [&str; 3], all: &[Rounds]) -> String {
@@ -57,31 +54,12 @@ pub(crate) fn table(names: [&str; 3], all: &[Rounds]) -> String {
     text
 }
 
-/// The ratio of two programs' medians, between the ends of its 95 % interval (bootstrap by rounds).
+/// The ratio of two programs' medians, between the ends of its 95 % interval.
 fn ratio(rounds: &[[Duration; 3]], which: usize, measure: usize) -> [f64; 3] {
-    let of = |draw: &[[Duration; 3]]| {
-        let median = |which: usize| {
-            let mut times: Vec<_> = draw.iter().map(|round| round[which]).collect();
-            let middle = times.len() / 2;
-            times.select_nth_unstable(middle).1.as_secs_f64()
-        };
+    interval(rounds, |draw| {
+        let median = |which: usize| median(draw.iter().map(|round| round[which])).as_secs_f64();
         median(which) / median(measure)
-    };
-    let mut random = Random::new(1);
-    let mut ratios: Vec<_> = (0..DRAWS)
-        .map(|_| {
-            let one = || rounds[usize::try_from(random.below(rounds.len() as u64)).unwrap_or(0)];
-            of(&std::iter::repeat_with(one)
-                .take(rounds.len())
-                .collect::<Vec<_>>())
-        })
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    [
-        ratios[DRAWS * 25 / 1000],
-        of(rounds),
-        ratios[DRAWS * 975 / 1000],
-    ]
+    })
 }
 
 fn microseconds(time: Duration) -> f64 {

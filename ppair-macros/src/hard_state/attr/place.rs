@@ -41,25 +41,24 @@ impl Place {
 
     /// Refuses a key that is not valid here, and says where it is, or which are.
     pub(super) fn check(self, key: &Ident) -> syn::Result<()> {
-        let is_key_of = |place: &Self| place.keys().iter().any(|known| key == known);
-        if is_key_of(&self) {
+        let is_key_of = |place: &&Self| place.keys().iter().any(|known| key == known);
+        if is_key_of(&&self) {
             return Ok(());
         }
-        let message = match PLACES.iter().find(|place| is_key_of(place)) {
-            Some(place) => format!(
+        let message = if let Some(place) = PLACES.iter().find(is_key_of) {
+            format!(
                 "`{key}` belongs on {}, not on {}",
                 place.name(),
                 self.name()
-            ),
-            None => {
-                let keys: Vec<_> = self.keys().iter().map(|key| format!("`{key}`")).collect();
-                let one_of = if keys.len() == 1 { "" } else { "one of: " };
-                format!(
-                    "unknown argument `{key}` of `hard`; on {}, expected {one_of}{}",
-                    self.name(),
-                    keys.join(", ")
-                )
-            }
+            )
+        } else {
+            let keys: Vec<_> = self.keys().iter().map(|key| format!("`{key}`")).collect();
+            let one_of = if keys.len() == 1 { "" } else { "one of: " };
+            format!(
+                "unknown argument `{key}` of `hard`; on {}, expected {one_of}{}",
+                self.name(),
+                keys.join(", ")
+            )
         };
         Err(syn::Error::new(key.span(), message))
     }

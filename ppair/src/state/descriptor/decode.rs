@@ -150,7 +150,7 @@ impl Descriptor {
             return false;
         }
         match &self.shape {
-            Shape::Plain(Plain::Unit) => true,
+            Shape::Plain(Plain::Unit | Plain::Bytes) => true,
             Shape::Plain(Plain::Bool) => self.size == 1,
             Shape::Plain(Plain::Char) => self.size == 4,
             Shape::Plain(Plain::Elapsed | Plain::Timestamp) => self.size == 16,
@@ -158,7 +158,6 @@ impl Descriptor {
                 matches!(self.size, 1 | 2 | 4 | 8 | 16)
             }
             Shape::Enum { .. } => matches!(self.size, 1 | 2 | 4 | 8),
-            Shape::Plain(Plain::Bytes) => true,
             Shape::Array { len, element } => element.size.checked_mul(*len) == Some(self.size),
             Shape::Struct(parts) => parts.iter().all(|part| {
                 let end = part.offset.checked_add(part.of.size);

@@ -81,17 +81,20 @@ impl Descriptor {
     /// As [`written`](Self::written), with everything that its name stands for: version and variants.
     pub(crate) fn written_in_full(&self) -> String {
         self.write(&|leaf| {
-            let mut text = leaf.name().to_owned();
-            if leaf.version() != 0 {
-                text += &format!(" version {}", leaf.version());
-            }
-            if let Shape::Enum { variants, .. } = &leaf.shape {
-                let variants = variants
-                    .iter()
-                    .map(|(name, number)| format!("{name} = {number}"));
-                text += &format!(" ({})", variants.collect::<Vec<_>>().join(", "));
-            }
-            text
+            let version = match leaf.version() {
+                0 => String::new(),
+                version => format!(" version {version}"),
+            };
+            let variants = match &leaf.shape {
+                Shape::Enum { variants, .. } => {
+                    let variants = variants
+                        .iter()
+                        .map(|(name, number)| format!("{name} = {number}"));
+                    format!(" ({})", variants.collect::<Vec<_>>().join(", "))
+                }
+                _ => String::new(),
+            };
+            format!("{}{version}{variants}", leaf.name())
         })
     }
 

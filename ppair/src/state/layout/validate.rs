@@ -224,18 +224,24 @@ fn u32_at(bytes: &[u8], at: usize) -> Result<u32, Invalid> {
     Ok(u32::from_ne_bytes(*number))
 }
 
-/// The integer in `bytes`, if they are as many as those of an integer.
+/// The integer in `bytes`, if they are as many as those of an integer up to 64 bits.
 pub(crate) fn integer(bytes: &[u8], signed: bool) -> Option<i128> {
-    Some(match (bytes, signed) {
-        (&[a], false) => a.into(),
-        (&[a], true) => i8::from_ne_bytes([a]).into(),
-        (&[a, b], false) => u16::from_ne_bytes([a, b]).into(),
-        (&[a, b], true) => i16::from_ne_bytes([a, b]).into(),
-        (&[a, b, c, d], false) => u32::from_ne_bytes([a, b, c, d]).into(),
-        (&[a, b, c, d], true) => i32::from_ne_bytes([a, b, c, d]).into(),
-        (&[a, b, c, d, e, f, g, h], false) => u64::from_ne_bytes([a, b, c, d, e, f, g, h]).into(),
-        (&[a, b, c, d, e, f, g, h], true) => i64::from_ne_bytes([a, b, c, d, e, f, g, h]).into(),
-        _ => return None,
+    let size = bytes.len();
+    if !matches!(size, 1 | 2 | 4 | 8) {
+        return None;
+    }
+    let mut number = [0; size_of::<u64>()];
+    if cfg!(target_endian = "big") {
+        number[..size].copy_from_slice(bytes);
+    } else {
+        number[size_of::<u64>() - size..].copy_from_slice(bytes);
+    }
+    // Its bits are the highest ones now, so that shifting down again extends the sign.
+    let shift = u64::BITS - 8 * u32::try_from(size).ok()?;
+    Some(if signed {
+        (i64::from_ne_bytes(number) >> shift).into()
+    } else {
+        (u64::from_ne_bytes(number) >> shift).into()
     })
 }
 
