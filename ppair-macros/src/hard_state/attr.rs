@@ -145,7 +145,7 @@ fn input_value<T: syn::parse::Parse>(
 /// The input behind `key =`.
 fn value<'a>(key: &Ident, expected: &str, input: ParseStream<'a>) -> syn::Result<ParseStream<'a>> {
     if !input.peek(Token![=]) {
-        let message = format_args!("expected `{key} = {expected}`, found `{key}`");
+        let message = format!("expected `{key} = {expected}`, found `{key}`");
         return Err(syn::Error::new(key.span(), message));
     }
     input.parse::<Token![=]>()?;
