@@ -83,8 +83,10 @@ fn exhaustive_match(variants: &[Variant], this: &TokenStream) -> TokenStream {
 fn expand_variant(variant: &Variant, this: &TokenStream, at_name: Span) -> TokenStream {
     let name = variant.name();
     let Variant { ident, args, .. } = variant;
+    // The promise that no byte is uninitialised: the cast compiles for an enum without fields only, whose bytes are its
+    // number; and if an alignment adds some, this is in a constant, where reading them is an error.
     let variant = quote_spanned! {at_name=>
-        __PpairLayout::variant(#name, &#this::#ident, #this::#ident as ::core::primitive::i128)
+        unsafe { __PpairLayout::variant(#name, &#this::#ident, #this::#ident as ::core::primitive::i128) }
     };
     formerly(variant, &args.was)
 }

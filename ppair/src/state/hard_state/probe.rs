@@ -33,13 +33,18 @@ impl Layout {
     /// The variant `name`, whose value is `value` and whose discriminant is `number`. By reference, so that the lack of `Copy`
     /// is said once.
     ///
+    /// # Safety
+    ///
+    /// Every byte of an `E` is initialised. In a `const` that is not so, it is a compile error.
+    ///
     /// # Panics
     ///
     /// If the bytes of `value` are not those of the integer `number`: in a `const`, that is a compile error.
     #[must_use]
     #[track_caller]
-    pub const fn variant<E>(name: &'static str, value: &E, number: i128) -> Variant {
-        if !is_stored_as(value, number) {
+    pub const unsafe fn variant<E>(name: &'static str, value: &E, number: i128) -> Variant {
+        // SAFETY: the caller's promise is the same.
+        if !unsafe { is_stored_as(value, number) } {
             panic!(
                 "this enum is not stored as the number of its variant: its `repr` says otherwise than the derive was \
                  shown, so another macro must have changed it"
@@ -62,7 +67,11 @@ impl Layout {
 }
 
 /// Whether the bytes of `value` are those of `number`, as an integer of the same size.
-const fn is_stored_as<E>(value: &E, number: i128) -> bool {
+///
+/// # Safety
+///
+/// Every byte of an `E` is initialised.
+const unsafe fn is_stored_as<E>(value: &E, number: i128) -> bool {
     let number = number.to_ne_bytes();
     let size = size_of::<E>();
     if size == 0 || size > size_of::<u64>() {
@@ -78,8 +87,7 @@ const fn is_stored_as<E>(value: &E, number: i128) -> bool {
     while at < size {
         // SAFETY: `at` is below the size of the object that `bytes` leads to.
         let byte = unsafe { bytes.add(at) };
-        // SAFETY: as above. An enum without fields has no padding; and a type that has, whatever a macro made of the enum,
-        // would be an error of the constant that this is evaluated in, as reading uninitialised bytes is.
+        // SAFETY: as above, and it is initialised, as the caller promises.
         let byte = unsafe { byte.read() };
         if byte != number[first + at] {
             return false;

@@ -1,5 +1,6 @@
 //! Enums without fields, with an integer that stores them.
 #![deny(warnings)]
+#![forbid(unsafe_code)]
 
 use ppair::{HardState, Kind};
 
