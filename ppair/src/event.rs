@@ -206,15 +206,8 @@ fn write_rejection(
     rejection: &Rejection,
     expected: Option<&Layout>,
 ) -> fmt::Result {
-    let head = |descriptor: &Descriptor| {
-        descriptor
-            .to_string()
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let expected = expected.map_or_else(|| "nothing".to_owned(), |layout| head(&layout.into()));
+    let expected = expected.map(|layout| Descriptor::from(layout).head());
+    let expected = expected.as_deref().unwrap_or("nothing");
     let differences: Vec<String> = rejection
         .differences()
         .iter()
@@ -235,8 +228,8 @@ fn write_rejection(
         Quoted(stored.name()),
         stored.generation(),
         Quoted(&rejection.cause().to_string()),
-        Quoted(&expected),
-        Quoted(&head(stored.descriptor())),
+        Quoted(expected),
+        Quoted(&stored.descriptor().head()),
         Quoted(&differences.join("; "))
     )
 }

@@ -20,9 +20,10 @@ macro_rules! wrapper {
         // 1. `repr(transparent)`: size and alignment are those of `T`.
         // 2. `T` has no padding and no uninitialised bytes, by the contract of the traits that it has to implement.
         // 3. Any bytes are a `T`, by the same contracts.
-        // 4. They exclude references and interior mutability; `'static` and `Copy` are asked for here.
+        // 4. They exclude references and interior mutability; `'static` and `Copy` are asked for here, and `Send` and `Sync`,
+        //    which pointers are not: bytemuck can be built so that they are `Pod`.
         #[diagnostic::do_not_recommend]
-        unsafe impl<T: Copy + 'static $(+ $bound)+, const VERSION: u32> HardState for $name<T, VERSION> {
+        unsafe impl<T: Copy + Send + Sync + 'static $(+ $bound)+, const VERSION: u32> HardState for $name<T, VERSION> {
             const LAYOUT: Layout =
                 Layout::scalar(stringify!($name), size_of::<T>(), align_of::<T>(), Kind::Bytes).versioned(VERSION);
         }

@@ -254,7 +254,8 @@ impl<S: 'static> Pair<S> {
     ///    and [`Worker::restored`] has the stored checkpoint as it was given.
     ///
     /// A change of `#[hard(version = ..)]` says that the meaning has changed: then only 3 is left. Generations go on from the
-    /// stored one. Of several checkpoints for one hard state, that with the highest generation counts.
+    /// stored one. Of several checkpoints for one hard state, that with the highest generation counts. If two hard states of the
+    /// program have the same name, neither gets it: nothing tells whose it is.
     ///
     /// ```no_run
     /// use ppair::{Checkpoint, Config, HardState, Pair, Stored};
@@ -389,8 +390,9 @@ fn enter(room: Room, beginning: Beginning, segment: &'static Segment) -> Worker 
 
 /// Tells of the stored checkpoints that nothing in the program takes.
 fn say_unwanted(segment: &Segment) {
-    for (_, bytes) in segment.given().filter(|(region, _)| region.is_none()) {
-        let restored = Restored::of(&bytes, None);
+    let unwanted = segment.given().filter(|(region, _)| region.is_none());
+    for bytes in unwanted.filter_map(|(_, bytes)| bytes) {
+        let restored = Restored::of(&bytes, None, segment.specs());
         if let Some((stored, rejection)) = restored
             .as_ref()
             .and_then(|restored| Some((restored.stored(), restored.rejection()?)))
@@ -409,23 +411,33 @@ fn take_over(segment: &Segment, number: usize) -> Option<Vec<u8>> {
     let RegionSpec {
         layout, initial, ..
     } = &segment.specs()[number];
-    let restored = restored::of_region(segment, number)?;
-    if let Some(rejection) = restored.rejection() {
-        say(&Say::StateRejected {
-            stored: restored.stored(),
-            rejection,
-            expected: Some(layout),
-        });
+    let Some(restored) = restored::of_region(segment, number) else {
+        let name = layout.name();
+        let reason = format!(
+            "the stored checkpoint of `{name}` was damaged in the segment by a wild write; it starts afresh"
+        );
+        say(&Say::Warning { reason: &reason });
         return None;
-    }
-    if !restored.is_unchanged() {
+    };
+    let fits = restored.rejection().is_none();
+    if fits && !restored.is_unchanged() {
+        // Before the user's migration, which may be what the worker dies of.
         say(&Say::StateMigrated {
             state: layout.name(),
             restored: &restored,
         });
     }
-    // It was found valid a moment ago.
-    restored.apply(initial)?.ok()
+    match restored.apply(initial) {
+        Ok(bytes) => Some(bytes),
+        Err(rejection) => {
+            say(&Say::StateRejected {
+                stored: restored.stored(),
+                rejection: &rejection,
+                expected: Some(layout),
+            });
+            None
+        }
+    }
 }
 
 /// Lets a panic leave its text and place for the watch dog. The hook that was there still runs, afterwards.

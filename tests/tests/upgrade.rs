@@ -202,6 +202,18 @@ fn a_worker_that_dies_before_its_first_commit_leaves_the_migration_to_the_next()
 }
 
 #[test]
+fn without_a_watch_dog_it_is_taken_over_as_well() {
+    let folder = Folder::with_version_1("off");
+    let end = folder.version_2("migrated").env("PPAIR", "off").run();
+    expect(
+        &end,
+        r#"Stored 1: Progress { next: 7000, total: 7010, name: "köln" }"#,
+        "taken over: unchanged false, 2 migrations, added [], dropped []",
+        r#"Progress { next: 7001, total: 7010, name: "köln" }"#,
+    );
+}
+
+#[test]
 fn another_layout_is_refused_with_a_table_and_set_aside() {
     let folder = Folder::with_version_1("refused");
     let end = folder.version_2("refused").run();

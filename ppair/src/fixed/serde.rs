@@ -7,7 +7,7 @@ use core::time::Duration;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use super::{Elapsed, Maybe, Text, Timestamp, Vector};
+use super::{CapacityError, Elapsed, Maybe, Text, Timestamp, Vector};
 use crate::state::HardState;
 
 impl<const N: usize> Serialize for Text<N> {
@@ -59,7 +59,9 @@ impl<'de, T: HardState + Deserialize<'de>, const N: usize> Deserialize<'de> for 
             ) -> Result<Self::Value, A::Error> {
                 let mut vector = Vector::new();
                 while let Some(element) = elements.next_element()? {
-                    vector.try_push(element).map_err(de::Error::custom)?;
+                    let pushed = vector.try_push(element);
+                    // How many more follow is not known.
+                    pushed.map_err(|_| de::Error::custom(CapacityError::one_too_many(N)))?;
                 }
                 Ok(vector)
             }
@@ -133,11 +135,10 @@ impl<'de> Deserialize<'de> for Timestamp {
 
             fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Timestamp, A::Error> {
                 let (mut seconds, mut nanos) = (None, None);
-                while let Some(key) = fields.next_key::<Text<32>>()? {
-                    let duplicate = match key.as_str() {
-                        SECONDS => seconds.replace(fields.next_value()?).map(|_| SECONDS),
-                        NANOS => nanos.replace(fields.next_value()?).map(|_| NANOS),
-                        other => return Err(de::Error::unknown_field(other, &[SECONDS, NANOS])),
+                while let Some(key) = fields.next_key()? {
+                    let duplicate = match key {
+                        Key::Seconds => seconds.replace(fields.next_value()?).map(|_| SECONDS),
+                        Key::Nanos => nanos.replace(fields.next_value()?).map(|_| NANOS),
                     };
                     if let Some(name) = duplicate {
                         return Err(de::Error::duplicate_field(name));
@@ -151,5 +152,47 @@ impl<'de> Deserialize<'de> for Timestamp {
         }
 
         deserializer.deserialize_struct("SystemTime", &[SECONDS, NANOS], Read)
+    }
+}
+
+/// The name of a field, or its number.
+enum Key {
+    Seconds,
+    Nanos,
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+
+        impl Visitor<'_> for Read {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "`{SECONDS}` or `{NANOS}`")
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Key, E> {
+                match number {
+                    0 => Ok(Key::Seconds),
+                    1 => Ok(Key::Nanos),
+                    _ => Err(E::invalid_value(de::Unexpected::Unsigned(number), &self)),
+                }
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Key, E> {
+                match name {
+                    SECONDS => Ok(Key::Seconds),
+                    NANOS => Ok(Key::Nanos),
+                    _ => Err(E::unknown_field(name, &[SECONDS, NANOS])),
+                }
+            }
+
+            fn visit_bytes<E: de::Error>(self, name: &[u8]) -> Result<Key, E> {
+                self.visit_str(&String::from_utf8_lossy(name))
+            }
+        }
+
+        deserializer.deserialize_identifier(Read)
     }
 }

@@ -127,6 +127,7 @@ impl<T: HardState> Checkpoint<T> {
     }
 
     /// The last committed value with its generation and what its bytes mean, to be kept outside of the pair: see [`Stored`].
+    /// Before the first commit of this worker, it is the value that the worker started from, with that one's generation.
     ///
     /// # Panics
     ///
@@ -147,7 +148,7 @@ impl<T: HardState> Checkpoint<T> {
         loop {
             let mut value = MaybeUninit::<T>::uninit();
             if region.published().generation == origin.committed() {
-                return (origin.committed(), *start);
+                return (origin.generation(), *start);
             }
             let Some(published) = region.read(as_bytes_mut(&mut value)) else {
                 core::hint::spin_loop();

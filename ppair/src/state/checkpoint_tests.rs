@@ -163,3 +163,34 @@ fn a_state_without_bytes_has_generations_all_the_same() {
     checkpoint.store(());
     assert_eq!(checkpoint.generation(), 1);
 }
+
+#[test]
+fn what_a_worker_starts_from_is_stored_with_its_own_generation() {
+    use crate::state::segment::Given;
+    let stored = Stored::of(
+        &Padded {
+            small: 4,
+            ..Padded::default()
+        },
+        40,
+    );
+    let given = Given {
+        region: Some(0),
+        generation: 40,
+        bytes: stored.to_bytes(),
+    };
+    let segment =
+        Segment::create(vec![RegionSpec::of::<Padded>()], &[given]).expect("shared memory");
+    let segment: &'static Segment = Box::leak(Box::new(segment));
+    // As if what was stored had been rejected: this is the `Default`, and not the fortieth commit.
+    let checkpoint = enter::<Padded>(segment, 1);
+    assert_eq!(
+        (checkpoint.stored().generation(), checkpoint.load()),
+        (0, Padded::default())
+    );
+    checkpoint.store(Padded::default());
+    assert_eq!(
+        (checkpoint.stored().generation(), checkpoint.generation()),
+        (41, 41)
+    );
+}

@@ -34,7 +34,7 @@ fn a_descriptor_comes_back_from_the_bytes_of_its_layout() {
         f32::LAYOUT,
         <()>::LAYOUT,
         core::num::NonZeroI8::LAYOUT,
-        Layout::scalar("Pod", 12, 4, Kind::Bytes),
+        Layout::unchecked("Pod", 12, 4, Kind::Bytes),
     ];
     for layout in layouts {
         let decoded = Descriptor::decode(&layout.encode());
@@ -93,10 +93,10 @@ fn parts_that_lie_outside_of_their_whole_are_refused() {
     const OUTSIDE: &[Field] = &[Field::new("far", 8, u64::LAYOUT)];
     const BEYOND: &[Field] = &[Field::new("far", usize::MAX, u64::LAYOUT)];
     let lies = [
-        Layout::scalar("Lie", 8, 8, Kind::Struct { fields: OUTSIDE }),
-        Layout::scalar("Lie", 8, 8, Kind::Struct { fields: BEYOND }),
-        Layout::scalar("Lie", 8, 8, Kind::Text { capacity: 5 }),
-        Layout::scalar(
+        Layout::unchecked("Lie", 8, 8, Kind::Struct { fields: OUTSIDE }),
+        Layout::unchecked("Lie", 8, 8, Kind::Struct { fields: BEYOND }),
+        Layout::unchecked("Lie", 8, 8, Kind::Text { capacity: 5 }),
+        Layout::unchecked(
             "Lie",
             8,
             8,
@@ -104,7 +104,7 @@ fn parts_that_lie_outside_of_their_whole_are_refused() {
                 capacity: usize::MAX,
             },
         ),
-        Layout::scalar(
+        Layout::unchecked(
             "Lie",
             8,
             8,
@@ -113,7 +113,7 @@ fn parts_that_lie_outside_of_their_whole_are_refused() {
                 element: &MODES,
             },
         ),
-        Layout::scalar(
+        Layout::unchecked(
             "Lie",
             8,
             8,
@@ -121,7 +121,7 @@ fn parts_that_lie_outside_of_their_whole_are_refused() {
                 value: &const { u64::LAYOUT },
             },
         ),
-        Layout::scalar(
+        Layout::unchecked(
             "Lie",
             8,
             8,
@@ -130,10 +130,10 @@ fn parts_that_lie_outside_of_their_whole_are_refused() {
                 element: &MODE,
             },
         ),
-        Layout::scalar("Lie", 8, 3, Kind::Bytes),
-        Layout::scalar("Lie", 8, 8, Kind::Char),
-        Layout::scalar("Lie", 8, 8, Kind::Elapsed),
-        Layout::scalar("Lie", 3, 1, Kind::Int { signed: false }),
+        Layout::unchecked("Lie", 8, 3, Kind::Bytes),
+        Layout::unchecked("Lie", 8, 8, Kind::Char),
+        Layout::unchecked("Lie", 8, 8, Kind::Elapsed),
+        Layout::unchecked("Lie", 3, 1, Kind::Int { signed: false }),
     ];
     for lie in lies {
         assert_eq!(
@@ -174,4 +174,24 @@ Everything version 3: size 80, align 8
         .map(|row| (row.offset, row.size))
         .collect();
     assert_eq!(shown, gaps);
+}
+
+#[test]
+fn names_of_any_length_are_shown_in_a_text_that_can_be_read() {
+    let name: &'static str = Box::leak("nämé".repeat(20_000).into_boxed_str());
+    let fields: Vec<Field> = (0..3000)
+        .map(|at| Field::new(name, at, u8::LAYOUT))
+        .collect();
+    let inner = Layout::structure(name, 3000, 1, Box::leak(fields.into_boxed_slice()));
+    let outer = Box::leak(Box::new([Field::new(name, 0, inner)]));
+    let layout = Layout::structure(name, 3000, 1, outer);
+    let descriptor = Descriptor::from(&layout);
+    assert_eq!(
+        Descriptor::decode(&layout.encode()).as_ref(),
+        Ok(&descriptor)
+    );
+    assert!(descriptor.to_string().len() < 2_000_000);
+    let differences = crate::Differences::between(&descriptor, &(&EVERYTHING).into());
+    assert!(differences.to_string().len() < 4_000_000);
+    assert!(descriptor.head().len() < 2000);
 }

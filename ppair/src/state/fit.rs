@@ -3,14 +3,16 @@
 
 mod plan;
 mod same;
+mod steps;
 
 use core::fmt;
 
 use super::descriptor::Descriptor;
 use super::differences::Differences;
 use super::layout::{Invalid, Layout};
-use plan::{Base, Planner, Step};
+use plan::{Base, Planner};
 use same::same;
+use steps::Step;
 
 /// How stored bytes become a value of a type.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ enum How {
         steps: Vec<Step>,
         dropped: Vec<String>,
         added: Vec<String>,
+        /// Migrations of types inside.
+        migrations: usize,
     },
 }
 
@@ -61,7 +65,8 @@ impl Fit {
                     steps,
                     dropped,
                     added,
-                    ..
+                    migrations,
+                    missing: _,
                 } = planner;
                 return Ok(to(
                     number,
@@ -69,6 +74,7 @@ impl Fit {
                         steps,
                         dropped,
                         added,
+                        migrations,
                     },
                 ));
             }
@@ -114,9 +120,30 @@ impl Fit {
         }
     }
 
-    /// How many migrations of the user's lead to the value.
+    /// How many migrations of the user's lead to the value, those of types inside counted too.
     pub(crate) fn migrations(&self) -> usize {
-        self.chain.len() - 1
+        let inside = match self.how {
+            How::Unchanged => 0,
+            How::Evolved { migrations, .. } => migrations,
+        };
+        self.chain.len() - 1 + inside
+    }
+
+    /// Whether these bytes, which have the descriptor that this is the fit of, can be taken over. Runs none of the user's code.
+    ///
+    /// # Errors
+    ///
+    /// If there is a value in them that its type does not have.
+    pub(crate) fn check(&self, stored: &[u8]) -> Result<(), Invalid> {
+        match &self.how {
+            How::Unchanged => self.oldest().validate(stored),
+            How::Evolved { steps, .. } => steps::check(steps, stored),
+        }
+    }
+
+    /// The type that the bytes fit.
+    fn oldest(&self) -> &'static Layout {
+        self.chain[self.chain.len() - 1]
     }
 
     /// The value's bytes, with zeroed gaps, from those that were stored. Runs the user's migrations.
@@ -138,16 +165,16 @@ impl Fit {
     }
 
     /// As far as [`apply`](Self::apply) gets before the first migration: a value of the type that the bytes fit.
-    pub(crate) fn begin(&self, stored: &[u8], initial: Initial<'_>) -> Result<Vec<u8>, Invalid> {
-        let layout = self.chain[self.migrations()];
+    fn begin(&self, stored: &[u8], initial: Initial<'_>) -> Result<Vec<u8>, Invalid> {
+        let layout = self.oldest();
         let mut bytes = match &self.how {
             How::Unchanged => stored.to_vec(),
             How::Evolved { steps, .. } => {
                 let mut bytes = vec![0; layout.size()];
-                if self.migrations() == 0 {
+                if self.chain.len() == 1 {
                     initial(&mut bytes);
                 }
-                plan::apply(steps, stored, &mut bytes)?;
+                steps::apply(steps, stored, &mut bytes)?;
                 bytes
             }
         };
@@ -201,15 +228,25 @@ enum Cause {
     Unwanted {
         name: String,
     },
+    Ambiguous {
+        name: String,
+    },
+    Superseded {
+        name: String,
+    },
 }
 
 impl Rejection {
-    /// Nothing in the program has this name.
-    pub(crate) fn unwanted(name: &str) -> Self {
+    /// It is not for one of the program's hard states, because there are so many that it could be for.
+    pub(crate) fn of_nobody(name: &str, candidates: usize) -> Self {
+        let name = name.to_owned();
+        let cause = match candidates {
+            0 => Cause::Unwanted { name },
+            1 => Cause::Superseded { name },
+            _ => Cause::Ambiguous { name },
+        };
         Self {
-            cause: Cause::Unwanted {
-                name: name.to_owned(),
-            },
+            cause,
             differences: Differences::default(),
         }
     }
@@ -257,6 +294,15 @@ impl fmt::Display for Cause {
                  type and say `#[hard(migrate_from = ..)]`",
             ),
             Self::Invalid(invalid) => write!(f, "a stored value is none of its type: {invalid}"),
+            Self::Ambiguous { name } => write!(
+                f,
+                "several hard states of this program are called `{name}`, or were, and nothing tells whose it is; give each its own \
+                 name"
+            ),
+            Self::Superseded { name } => write!(
+                f,
+                "another stored checkpoint of `{name}` has a higher generation"
+            ),
             Self::Unwanted { name } => write!(
                 f,
                 "nothing in this program is called `{name}`; if its type was renamed, say `#[hard(was = \"{name}\")]`"

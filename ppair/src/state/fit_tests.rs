@@ -81,26 +81,30 @@ fn only_what_says_its_earlier_names_is_taken_under_another_name() {
 }
 
 #[test]
-fn fields_that_swapped_their_names_are_not_taken_for_each_other() {
-    static NEW: Layout = Layout::structure(
-        "Swap",
-        8,
-        4,
-        &[
-            Field::new("b", 0, U32).formerly(&["a"]),
-            Field::new("a", 4, U32).formerly(&["b"]),
-        ],
-    )
-    .evolving();
+fn fields_that_swapped_their_names_are_never_taken_for_each_other() {
     const STORED: Layout = Layout::structure(
         "Swap",
         8,
         4,
         &[Field::new("a", 0, U32), Field::new("b", 4, U32)],
     );
-    // Both say that they were the other: by the names alone, each was itself or the other. The place decides.
-    let fit = Fit::of(&(&STORED).into(), &NEW).unwrap();
-    assert!(fit.is_unchanged());
+    const B: Field = Field::new("b", 0, U32).formerly(&["a"]);
+    const A: Field = Field::new("a", 4, U32).formerly(&["b"]);
+    static SWAPPED: Layout = Layout::structure("Swap", 8, 4, &[B, A]).evolving();
+    static WITH_MORE: Layout =
+        Layout::structure("Swap", 12, 4, &[B, A, Field::new("c", 8, U32)]).evolving();
+    static FIXED: Layout = Layout::structure("Swap", 8, 4, &[B, A]);
+    let bytes: Vec<u8> = [1_u32, 2]
+        .iter()
+        .flat_map(|word| word.to_ne_bytes())
+        .collect();
+    // The same rule whether anything else has changed: `a` is `a`.
+    for new in [&SWAPPED, &WITH_MORE] {
+        let fit = Fit::of(&(&STORED).into(), new).unwrap();
+        let taken = fit.apply(&bytes, &ones).unwrap();
+        assert_eq!((taken[0], taken[4]), (2, 1));
+    }
+    assert!(Fit::of(&(&STORED).into(), &FIXED).is_err());
 }
 
 #[test]
@@ -375,11 +379,71 @@ fn a_field_whose_type_has_a_migration_of_its_own_is_migrated() {
 
 #[test]
 fn a_stored_checkpoint_of_another_name_is_nobodys() {
-    let rejection = Rejection::unwanted(Stored::of(&7_u32, 1).name());
+    let rejection = Rejection::of_nobody(Stored::of(&7_u32, 1).name(), 0);
     assert!(
         rejection
             .to_string()
             .contains("nothing in this program is called `u32`")
     );
     assert!(rejection.differences().is_empty());
+}
+
+#[test]
+fn what_a_migration_inside_drops_is_told_and_checking_runs_none() {
+    static FIRST: Layout = Layout::structure("Inner", 4, 4, &[Field::new("id", 0, U32)]).evolving();
+    const SECOND: Layout = Layout::structure("Inner", 8, 8, &[Field::new("id", 0, U64)])
+        .versioned(1)
+        .migrating(Predecessor {
+            layout: &FIRST,
+            migrate: |_, _| panic!("a migration ran"),
+        });
+    const STORED: Layout = Layout::structure(
+        "Inner",
+        8,
+        4,
+        &[Field::new("id", 0, U32), Field::new("gone", 4, U32)],
+    );
+    static OLD: Layout = Layout::structure("Outer", 8, 4, &[Field::new("inner", 0, STORED)]);
+    static NEW: Layout = Layout::structure("Outer", 8, 8, &[Field::new("inner", 0, SECOND)]);
+    let fit = Fit::of(&(&OLD).into(), &NEW).unwrap();
+    assert_eq!(fit.dropped(), ["inner.gone (u32)"]);
+    assert_eq!(fit.migrations(), 1);
+    assert_eq!(fit.check(&[0; 8]), Ok(()));
+    assert!(!fit.is_unchanged());
+}
+
+#[test]
+fn a_text_longer_than_it_could_be_is_refused_by_its_path_and_not_filled_up() {
+    static LARGE: Layout =
+        Layout::structure("S", 12, 4, &[Field::new("name", 0, Layout::text(8))]).evolving();
+    const SMALL: Layout = Layout::structure("S", 8, 4, &[Field::new("name", 0, Layout::text(4))]);
+    let fit = Fit::of(&(&SMALL).into(), &LARGE).unwrap();
+    let stored = |length: u32, text: &[u8; 4]| [&length.to_ne_bytes(), &text[..]].concat();
+    for bytes in [stored(7, b"abcd"), stored(2, b"a\xffcd")] {
+        let invalid = fit.check(&bytes).unwrap_err();
+        assert_eq!(invalid.path(), "name");
+        assert_eq!(fit.apply(&bytes, &ones), Err(invalid));
+    }
+    assert_eq!(fit.check(&stored(4, b"abcd")), Ok(()));
+}
+
+#[test]
+fn an_invalid_value_is_found_by_checking_wherever_it_is() {
+    const ROW: Layout = Layout::structure(
+        "Row",
+        2,
+        1,
+        &[
+            Field::new("on", 0, bool::LAYOUT),
+            Field::new("gone", 1, bool::LAYOUT),
+        ],
+    );
+    const NEW_ROW: Layout =
+        Layout::structure("Row", 1, 1, &[Field::new("on", 0, bool::LAYOUT)]).evolving();
+    static OLD: Layout = Layout::array(&ROW, 2);
+    static NEW: Layout = Layout::array(&NEW_ROW, 2);
+    let fit = Fit::of(&(&OLD).into(), &NEW).unwrap();
+    // What is dropped need not be valid.
+    assert_eq!(fit.check(&[1, 7, 0, 9]), Ok(()));
+    assert_eq!(fit.check(&[1, 0, 2, 0]).unwrap_err().path(), "[].on");
 }

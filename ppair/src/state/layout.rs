@@ -18,7 +18,7 @@ mod validate;
 pub(crate) use body::{LENGTH, SECONDS};
 pub(crate) use encode::FORMAT;
 pub use validate::Invalid;
-pub(crate) use validate::{integer, length};
+pub(crate) use validate::{integer, length, text};
 
 /// The largest alignment of a hard state: one page, which is what every segment is aligned to.
 const MAX_ALIGN: usize = 4096;

@@ -135,7 +135,9 @@ fn newest(region: &Region<'_>, layout: &Layout, origin: Origin) -> Option<Recove
     let (generation, slot) = (0..SLOTS)
         .filter_map(|slot| Some((whole(slot, &mut bytes)?, slot)))
         .filter(|&(generation, _)| committed != origin.base || generation > committed + 1)
-        .max_by_key(|&(generation, _)| (generation + 1 == committed, generation))?;
+        .max_by_key(|&(generation, _)| {
+            (generation.checked_add(1) == Some(committed), generation)
+        })?;
     if whole(slot, &mut bytes) != Some(generation) {
         return None;
     }

@@ -1,7 +1,6 @@
 //! What became of a stored checkpoint that a pair was given.
 
 use super::fit::{Fit, Initial, Rejection, takes};
-use super::layout::Invalid;
 use super::segment::{Given, RegionSpec, Segment};
 use super::stored::Stored;
 
@@ -13,25 +12,31 @@ pub struct Restored {
 }
 
 impl Restored {
-    /// What becomes of `bytes`, which are meant for `spec`, or for nothing in the program. `None` if they are damaged.
-    pub(crate) fn of(bytes: &[u8], spec: Option<&RegionSpec>) -> Option<Self> {
+    /// What becomes of `bytes`, which are meant for the region with this number, or for none. `None` if they are damaged. Runs
+    /// none of the user's code.
+    pub(crate) fn of(bytes: &[u8], region: Option<usize>, specs: &[RegionSpec]) -> Option<Self> {
         let stored = Stored::from_bytes(bytes).ok()?;
-        let fit = match spec {
-            None => Err(Rejection::unwanted(stored.name())),
-            Some(RegionSpec {
-                layout, initial, ..
-            }) => Fit::of(stored.descriptor(), layout).and_then(|fit| {
-                fit.begin(stored.value(), initial)?;
+        let fit = match region {
+            None => Err(Rejection::of_nobody(
+                stored.name(),
+                candidates(stored.name(), specs).len(),
+            )),
+            Some(number) => Fit::of(stored.descriptor(), specs[number].layout).and_then(|fit| {
+                fit.check(stored.value())?;
                 Ok(fit)
             }),
         };
         Some(Self { stored, fit })
     }
 
-    /// The hard state's bytes, if it was not rejected. Runs the user's migrations.
-    pub(crate) fn apply(&self, initial: Initial<'_>) -> Option<Result<Vec<u8>, Invalid>> {
-        let fit = self.fit.as_ref().ok()?;
-        Some(fit.apply(self.stored.value(), initial))
+    /// The hard state's bytes. Runs the user's migrations.
+    ///
+    /// # Errors
+    ///
+    /// Why it was set aside.
+    pub(crate) fn apply(&self, initial: Initial<'_>) -> Result<Vec<u8>, Rejection> {
+        let fit = self.fit.as_ref().map_err(Rejection::clone)?;
+        Ok(fit.apply(self.stored.value(), initial)?)
     }
 
     /// The stored checkpoint, as it was given. A rejected one may be kept for later: it is [all of
@@ -74,49 +79,58 @@ impl Restored {
 
 /// All that the pair was given.
 pub(crate) fn all(segment: &Segment) -> Vec<Restored> {
-    let restored = segment.given().filter_map(|(region, bytes)| {
-        Restored::of(&bytes, region.map(|region| &segment.specs()[region]))
-    });
+    let restored = segment
+        .given()
+        .filter_map(|(region, bytes)| Restored::of(&bytes?, region, segment.specs()));
     restored.collect()
 }
 
-/// What the region with this number was given.
+/// What the region with this number was given; `None` if it is damaged.
 pub(crate) fn of_region(segment: &Segment, number: usize) -> Option<Restored> {
-    let (_, bytes) = segment
+    let (region, bytes) = segment
         .given()
         .find(|(region, _)| *region == Some(number))?;
-    Restored::of(&bytes, Some(&segment.specs()[number]))
+    Restored::of(&bytes?, region, segment.specs())
 }
 
-/// Finds for each of these checkpoints the region that it is meant for: by its type, or else by the names that types have and
-/// had. If several are meant for one region, the one with the highest generation is for it.
+/// The regions whose hard state this name can mean: those that are called so, or else those that were.
+fn candidates(name: &str, specs: &[RegionSpec]) -> Vec<usize> {
+    let of = |is_meant: &dyn Fn(&RegionSpec) -> bool| -> Vec<usize> {
+        (0..specs.len())
+            .filter(|&number| is_meant(&specs[number]))
+            .collect()
+    };
+    let called_so = of(&|spec| spec.layout.name() == name);
+    if called_so.is_empty() {
+        of(&|spec| takes(spec.layout, name))
+    } else {
+        called_so
+    }
+}
+
+/// Finds for each of these checkpoints the region that it is meant for, by its name. If several are meant for one, it is
+/// for that with the highest generation; if one is meant for several, for none of them.
 pub(crate) fn assign(mut stored: Vec<Stored>, specs: &[RegionSpec]) -> Vec<Given> {
     stored.sort_by_key(|stored| core::cmp::Reverse(stored.generation()));
     let mut taken = vec![false; specs.len()];
-    // Those whose type is there go first, so that none is taken by what only had its name.
-    let mut regions = vec![None; stored.len()];
-    for same_type in [true, false] {
-        for (stored, region) in stored.iter().zip(&mut regions) {
-            let fits = |spec: &RegionSpec| {
-                if same_type {
-                    *spec.descriptor == *stored.encoded()
-                } else {
-                    takes(spec.layout, stored.name())
-                }
-            };
-            if region.is_none() {
-                *region = (0..specs.len()).find(|&number| !taken[number] && fits(&specs[number]));
-            }
-            if let Some(number) = *region {
-                taken[number] = true;
-            }
+    let given = stored.iter().map(|stored| {
+        let region = match candidates(stored.name(), specs)[..] {
+            [number] if !taken[number] => Some(number),
+            _ => None,
+        };
+        if let Some(number) = region {
+            taken[number] = true;
         }
-    }
-    let given = stored.iter().zip(regions).map(|(stored, region)| Given {
-        region,
-        // Zero stands for nothing.
-        generation: stored.generation().max(1),
-        bytes: stored.to_bytes(),
+        Given {
+            region,
+            // Zero stands for nothing.
+            generation: stored.generation().max(1),
+            bytes: stored.to_bytes(),
+        }
     });
     given.collect()
 }
+
+#[cfg(test)]
+#[path = "restored_tests.rs"]
+mod tests;

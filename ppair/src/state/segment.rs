@@ -88,6 +88,10 @@ pub(crate) struct Given {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// Words in front of each of them: the region, and how many words its bytes take, so that damaged bytes do not hide what lies
+/// behind them.
+const GIVEN_HEAD: usize = 2;
+
 /// Stands for no region.
 const NO_REGION: u64 = u64::MAX;
 
@@ -124,11 +128,12 @@ impl Segment {
         words[HEADER_RESTORED].store(given.len() as u64, Ordering::Relaxed);
         let mut rest = &words[segment.start_of(segment.specs.len())..];
         for Given { region, bytes, .. } in given {
-            let (number, behind) = rest.split_at(1);
-            number[0].store(
+            let (head, behind) = rest.split_at(GIVEN_HEAD);
+            head[0].store(
                 region.map_or(NO_REGION, |region| region as u64),
                 Ordering::Relaxed,
             );
+            head[1].store(blob_words(bytes.len()) as u64, Ordering::Relaxed);
             blob::write(behind, bytes);
             rest = &behind[blob_words(bytes.len())..];
         }
@@ -209,18 +214,22 @@ impl Segment {
         &self.words()[start..start + blob_words(spec.descriptor.len())]
     }
 
-    /// The stored checkpoints that the pair was given, each with the number of its region, if it has one. A damaged one, and
-    /// what lies behind it, is left out.
-    pub(crate) fn given(&self) -> impl Iterator<Item = (Option<usize>, Vec<u8>)> {
+    /// The stored checkpoints that the pair was given, each with the number of its region, if it has one, and with its bytes,
+    /// unless they are damaged.
+    pub(crate) fn given(&self) -> impl Iterator<Item = (Option<usize>, Option<Vec<u8>>)> {
         let words = self.words();
         let mut rest = &words[self.start_of(self.specs.len())..];
         let count = words[HEADER_RESTORED].load(Ordering::Relaxed);
         (0..count).map_while(move |_| {
-            let (number, behind) = rest.split_first()?;
-            let bytes = blob::read(behind)?;
-            rest = behind.get(blob_words(bytes.len())..)?;
-            let number = usize::try_from(number.load(Ordering::Relaxed)).ok();
-            Some((number.filter(|number| *number < self.specs.len()), bytes))
+            let (head, behind) = rest.split_at_checked(GIVEN_HEAD)?;
+            let number = usize::try_from(head[0].load(Ordering::Relaxed)).ok();
+            let length = usize::try_from(head[1].load(Ordering::Relaxed)).ok()?;
+            let (blob, next) = behind.split_at_checked(length)?;
+            rest = next;
+            Some((
+                number.filter(|number| *number < self.specs.len()),
+                blob::read(blob),
+            ))
         })
     }
 
@@ -266,7 +275,9 @@ fn size(specs: &[RegionSpec], given: &[Given]) -> Result<NonZeroUsize, Errno> {
         return Err(Errno::EFBIG);
     }
     let regions = specs.iter().map(RegionSpec::words);
-    let given = given.iter().map(|given| 1 + blob_words(given.bytes.len()));
+    let given = given
+        .iter()
+        .map(|given| GIVEN_HEAD + blob_words(given.bytes.len()));
     let words = regions
         .chain(given)
         .try_fold(FIRST_REGION, usize::checked_add);
@@ -274,4 +285,63 @@ fn size(specs: &[RegionSpec], given: &[Given]) -> Result<NonZeroUsize, Errno> {
         .and_then(|words| words.checked_mul(WORD))
         .and_then(NonZeroUsize::new)
         .ok_or(Errno::EFBIG)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(region: usize, byte: u8) -> Given {
+        Given {
+            region: Some(region),
+            generation: 7,
+            bytes: vec![byte; 20],
+        }
+    }
+
+    fn found(segment: &Segment) -> Vec<(Option<usize>, Option<Vec<u8>>)> {
+        segment.given().collect()
+    }
+
+    #[test]
+    fn damaged_bytes_hide_nothing_that_lies_behind_them() {
+        let specs = vec![RegionSpec::of::<u64>(), RegionSpec::of::<[u8; 3]>()];
+        let segment = Segment::create(specs, &[given(1, 5), given(0, 6)]).expect("shared memory");
+        let whole = [(Some(1), Some(vec![5; 20])), (Some(0), Some(vec![6; 20]))];
+        assert_eq!(found(&segment), whole);
+        let start = segment.start_of(2) + GIVEN_HEAD;
+        for at in start..start + blob_words(20) {
+            segment.words()[at].fetch_xor(1 << 7, Ordering::Relaxed);
+            assert_eq!(
+                found(&segment),
+                [(Some(1), None), (Some(0), Some(vec![6; 20]))],
+                "word {at}"
+            );
+            segment.words()[at].fetch_xor(1 << 7, Ordering::Relaxed);
+        }
+        assert_eq!(found(&segment), whole);
+    }
+
+    #[test]
+    fn heads_overwritten_with_anything_lead_nowhere() {
+        let segment =
+            Segment::create(vec![RegionSpec::of::<u64>()], &[given(0, 5)]).expect("shared memory");
+        let start = segment.start_of(1);
+        for (at, word) in [
+            (start + 1, u64::MAX),
+            (start + 1, 0),
+            (start, 9),
+            (HEADER_RESTORED, u64::MAX),
+        ] {
+            let before = segment.words()[at].swap(word, Ordering::Relaxed);
+            let found = found(&segment);
+            assert!(
+                found.len() <= segment.words().len()
+                    && found
+                        .iter()
+                        .all(|(region, _)| region.is_none_or(|region| region == 0))
+            );
+            segment.words()[at].store(before, Ordering::Relaxed);
+        }
+    }
 }

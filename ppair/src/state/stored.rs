@@ -21,6 +21,9 @@ const HEAD: usize = 6 * WORD;
 const CHECKSUM: usize = 5 * WORD;
 const WORD: usize = size_of::<u64>();
 
+/// The highest generation. Commits that go on from it never reach the end of the numbers that a segment counts with.
+const MAX_GENERATION: u64 = 1 << 53;
+
 /// A checkpoint outside of a pair: the bytes of a hard state, its generation, and the [`Descriptor`] of what the bytes mean.
 ///
 /// A worker gets it from [`Checkpoint::stored`](crate::Checkpoint::stored), keeps its bytes wherever it likes, and gives it to
@@ -54,8 +57,16 @@ pub struct Stored {
 
 impl Stored {
     /// `value` as generation `generation`.
+    ///
+    /// # Panics
+    ///
+    /// If the generation is beyond 2 to the power of 53, which no pair ever commits.
     #[must_use]
     pub fn of<T: HardState>(value: &T, generation: u64) -> Self {
+        assert!(
+            generation <= MAX_GENERATION,
+            "no pair has committed {generation} times: the highest generation is {MAX_GENERATION}"
+        );
         let mut bytes = vec![0; size_of::<T>()];
         super::bytes::stage(value, &mut bytes);
         Self::new(&T::LAYOUT, generation, bytes.into())
@@ -93,11 +104,6 @@ impl Stored {
     #[must_use]
     pub fn value(&self) -> &[u8] {
         &self.value
-    }
-
-    /// Its descriptor as bytes.
-    pub(crate) fn encoded(&self) -> &[u8] {
-        &self.encoded
     }
 
     /// The hard state, also if it was stored by another version of its type: see [`Pair::restore`](crate::Pair::restore).
@@ -171,7 +177,7 @@ impl Stored {
             return Err(Unreadable::Damaged);
         }
         let descriptor = Descriptor::decode(encoded)?;
-        if descriptor.size() != value.len() {
+        if descriptor.size() != value.len() || generation > MAX_GENERATION {
             return Err(Unreadable::Damaged);
         }
         Ok(Self {
@@ -193,7 +199,7 @@ pub enum Unreadable {
     Format(u64),
     /// There are only so many of them.
     CutShort(usize),
-    /// Their checksum does not hold.
+    /// Their checksum does not hold, or what it holds over contradicts itself.
     Damaged,
     /// They were written on a machine with another byte order or pointer width.
     OtherMachine {

@@ -107,3 +107,18 @@ fn each_error_says_what_is_wrong() {
         "the stored checkpoint is damaged: its checksum does not hold"
     );
 }
+
+#[test]
+fn a_generation_that_no_pair_reaches_is_refused() {
+    let highest = Stored::of(&1_u8, MAX_GENERATION);
+    assert_eq!(Stored::from_bytes(&highest.to_bytes()), Ok(highest.clone()));
+    let beyond = Stored {
+        generation: MAX_GENERATION + 1,
+        ..highest
+    };
+    assert_eq!(
+        Stored::from_bytes(&beyond.to_bytes()),
+        Err(Unreadable::Damaged)
+    );
+    assert!(std::panic::catch_unwind(|| Stored::of(&1_u8, u64::MAX)).is_err());
+}

@@ -19,7 +19,6 @@ pub(super) fn check(input: &Input, diag: &mut Diag) {
         .map(|field| (field.name(), &field.args.was))
         .collect();
     check_parts(&fields, "field", diag);
-    // Two variants of earlier may well be one by now, so that only one place can say what became of each.
     let variants: Vec<_> = input
         .variants()
         .iter()
@@ -37,6 +36,11 @@ fn check_parts(parts: &[(String, &Vec<LitStr>)], what: &str, diag: &mut Diag) {
                 diag.push(
                     was,
                     format_args!("`{name}` is its name now; `was` is for earlier ones"),
+                );
+            } else if parts.iter().any(|(other, _)| *other == text) {
+                diag.push(
+                    was,
+                    format_args!("another {what} is called `{text}` now, and what was stored under that name is its own"),
                 );
             } else if seen.contains(&text) {
                 diag.push(

@@ -44,13 +44,15 @@ fn what_does_not_fit_is_refused_and_never_cut() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.starts_with("3 elements need a larger capacity than 2"),
+        error.starts_with("at least 3 elements need a larger capacity than 2"),
         "{error}"
     );
-    let timestamp = |json| from_str::<Timestamp>(json).unwrap_err().to_string();
+    let timestamp = |json: &str| from_str::<Timestamp>(json).unwrap_err().to_string();
     assert!(
         timestamp("[0, 1000000000]").starts_with("1000000000 nanoseconds are not below a second")
     );
     assert!(timestamp("{\"secs_since_epoch\":1}").starts_with("missing field `nanos_since_epoch`"));
     assert!(timestamp("{\"seconds\":1}").starts_with("unknown field `seconds`"));
+    let long = "x".repeat(100);
+    assert!(timestamp(&format!("{{\"{long}\":1}}")).starts_with("unknown field `xxx"));
 }

@@ -5,6 +5,24 @@ use core::fmt;
 use super::{Descriptor, Part, Shape};
 use crate::state::layout::Layout;
 
+/// More lines than anybody reads, and few enough for the memory: a descriptor may come from anywhere.
+const MAX_ROWS: usize = 1000;
+
+/// The longest cell in characters; what is longer is cut and ends with an ellipsis.
+const MAX_CELL: usize = 300;
+
+/// The widest column: longer cells stand out of it.
+const MAX_WIDTH: usize = 80;
+
+/// `text`, if it is no longer than a cell.
+fn cell(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MAX_CELL) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 /// One line of a table.
 pub(crate) struct Row {
     pub(crate) offset: usize,
@@ -23,11 +41,7 @@ impl fmt::Display for Layout {
 
 impl fmt::Display for Descriptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.written())?;
-        if self.version() != 0 {
-            write!(f, " version {}", self.version())?;
-        }
-        write!(f, ": size {}, align {}", self.size(), self.align())?;
+        f.write_str(&self.head())?;
         let rows = self.rows();
         if rows.is_empty() {
             return Ok(());
@@ -56,7 +70,7 @@ pub(crate) fn grid<const N: usize>(
         .collect();
     let width = |column: usize| {
         let widths = rows.iter().map(|row| row[column].chars().count());
-        widths.max().unwrap_or_default()
+        widths.max().unwrap_or_default().min(MAX_WIDTH)
     };
     let lines = rows.iter().map(|row| {
         let cells = row.iter().enumerate().map(|(column, cell)| {
@@ -73,14 +87,28 @@ pub(crate) fn grid<const N: usize>(
 }
 
 impl Descriptor {
+    /// The first line of the table.
+    pub(crate) fn head(&self) -> String {
+        let version = match self.version() {
+            0 => String::new(),
+            version => format!(" version {version}"),
+        };
+        format!(
+            "{}{version}: size {}, align {}",
+            self.written(),
+            self.size(),
+            self.align()
+        )
+    }
+
     /// The type as it is written in source code.
     pub(crate) fn written(&self) -> String {
-        self.write(&|leaf| leaf.name().to_owned())
+        cell(self.write(&|leaf| leaf.name().to_owned()))
     }
 
     /// As [`written`](Self::written), with everything that its name stands for: version and variants.
     pub(crate) fn written_in_full(&self) -> String {
-        self.write(&|leaf| {
+        let text = self.write(&|leaf| {
             let version = match leaf.version() {
                 0 => String::new(),
                 version => format!(" version {version}"),
@@ -95,7 +123,8 @@ impl Descriptor {
                 _ => String::new(),
             };
             format!("{}{version}{variants}", leaf.name())
-        })
+        });
+        cell(text)
     }
 
     fn write(&self, leaf: &dyn Fn(&Self) -> String) -> String {
@@ -120,6 +149,9 @@ impl Descriptor {
 
 /// The rows of what is inside `whole`, which starts at `base` and is called `path`.
 fn push_parts(rows: &mut Vec<Row>, whole: &Descriptor, base: usize, path: &str) {
+    if rows.len() >= MAX_ROWS {
+        return;
+    }
     match &whole.shape {
         // One element stands for all of them.
         Shape::Array { len, element } if *len > 0 => {
@@ -129,11 +161,14 @@ fn push_parts(rows: &mut Vec<Row>, whole: &Descriptor, base: usize, path: &str) 
             let mut end = 0;
             for Part { name, offset, of } in parts {
                 push_padding(rows, base, end, *offset);
-                let path = if path.is_empty() {
+                if rows.len() >= MAX_ROWS {
+                    return;
+                }
+                let path = cell(if path.is_empty() {
                     name.clone()
                 } else {
                     format!("{path}.{name}")
-                };
+                });
                 rows.push(Row {
                     offset: base + offset,
                     size: of.size(),

@@ -1,73 +1,11 @@
 //! Taking over a value part by part: what is equal in name and kind is copied, what is new keeps what stands there, and what
 //! is gone is reported.
 
-use super::same::{is_field, same};
+use super::same::{Named, same};
+use super::steps::{Count, Mapping, Places, Step};
 use super::{Fit, is_called};
 use crate::state::descriptor::{Descriptor, Part, Shape};
-use crate::state::layout::{Default, Field, Invalid, Kind, LENGTH, Layout, integer};
-
-/// What is done with one part. All places are counted from the start of the whole that the step belongs to.
-#[derive(Debug)]
-pub(super) enum Step {
-    /// Bytes mean the same.
-    Copy { from: usize, to: usize, size: usize },
-    /// Nothing is stored.
-    Default {
-        to: usize,
-        size: usize,
-        write: Default,
-    },
-    /// Elements, one by one.
-    Each {
-        from: Places,
-        to: Places,
-        count: Count,
-        steps: Vec<Step>,
-    },
-    /// A variant, by its name.
-    Variant {
-        from: usize,
-        to: usize,
-        mapping: Box<Mapping>,
-    },
-    /// A type inside has a migration of its own.
-    Migrate {
-        from: usize,
-        to: usize,
-        size: usize,
-        fit: Box<Fit>,
-    },
-}
-
-/// Where elements stand, and how large each is.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Places {
-    start: usize,
-    size: usize,
-}
-
-/// How many elements there are.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Count {
-    /// Always so many.
-    Fixed(usize),
-    /// As the length says that is stored at `at`, at most `capacity`.
-    Length { at: usize, capacity: usize },
-    /// One, if the byte that is stored at this place is not zero.
-    Flag(usize),
-}
-
-/// From the numbers of an enum's variants to those that they have here.
-#[derive(Debug)]
-pub(super) struct Mapping {
-    path: String,
-    size: usize,
-    signed: bool,
-    here: usize,
-    numbers: Vec<(i128, i128)>,
-    /// The variants that are not here any more.
-    gone: Vec<(i128, String)>,
-}
+use crate::state::layout::{Field, Kind, LENGTH, Layout, Variant};
 
 /// What a new field has if no default is given for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +22,8 @@ pub(super) struct Planner {
     pub(super) steps: Vec<Step>,
     pub(super) dropped: Vec<String>,
     pub(super) added: Vec<String>,
+    /// How many migrations the types inside have.
+    pub(super) migrations: usize,
     /// New fields that would need a default.
     pub(super) missing: Vec<String>,
 }
@@ -107,6 +47,7 @@ impl Planner {
             steps: Vec::new(),
             dropped: Vec::new(),
             added: Vec::new(),
+            migrations: 0,
             missing: Vec::new(),
         }
     }
@@ -142,23 +83,27 @@ impl Planner {
             from,
             layout,
             to,
+            path,
             ..
         } = pair;
         if same(stored, layout) {
             self.steps.push(Step::Copy {
                 from,
                 to,
-                size: layout.size(),
+                path: path.to_owned(),
+                layout,
             });
             return true;
         }
         let before = (self.steps.len(), self.dropped.len(), self.added.len());
+        let migrations = self.migrations;
         if self.same_head(stored, layout) && self.parts(pair) {
             return true;
         }
         self.steps.truncate(before.0);
         self.dropped.truncate(before.1);
         self.added.truncate(before.2);
+        self.migrations = migrations;
         self.migrate(pair)
     }
 
@@ -169,6 +114,7 @@ impl Planner {
             from,
             layout,
             to,
+            path,
             ..
         } = pair;
         if layout.predecessor().is_none() {
@@ -177,10 +123,20 @@ impl Planner {
         match Fit::of(stored, layout) {
             // With no migration in it, it is what was just found impossible.
             Ok(fit) if fit.migrations() > 0 => {
+                let within = |names: &[String]| {
+                    names
+                        .iter()
+                        .map(|name| inside(path, name))
+                        .collect::<Vec<_>>()
+                };
+                self.dropped.extend(within(fit.dropped()));
+                self.added.extend(within(fit.added()));
+                self.migrations += fit.migrations();
                 self.steps.push(Step::Migrate {
                     from,
                     to,
                     size: stored.size(),
+                    path: path.to_owned(),
                     fit: Box::new(fit),
                 });
                 true
@@ -217,7 +173,7 @@ impl Planner {
                     element: of,
                 },
             ) if *capacity == here || may_grow && *capacity < here => {
-                self.steps.push(Step::Copy {
+                self.steps.push(Step::Head {
                     from,
                     to,
                     size: LENGTH,
@@ -230,17 +186,18 @@ impl Planner {
                 self.elements(pair, (element, of), starts, count, Base::Zeros)
             }
             (Shape::Maybe(value), Kind::Maybe { value: of }) => {
-                self.steps.push(Step::Copy { from, to, size: 1 });
+                self.steps.push(Step::Head { from, to, size: 1 });
                 let starts = starts(stored, layout);
                 self.elements(pair, (value, of), starts, Count::Flag(from), Base::Zeros)
             }
             (Shape::Text { capacity }, Kind::Text { capacity: here })
                 if may_grow && *capacity < here =>
             {
-                self.steps.push(Step::Copy {
+                self.steps.push(Step::Text {
                     from,
                     to,
-                    size: LENGTH + capacity,
+                    capacity: *capacity,
+                    path: path.to_owned(),
                 });
                 true
             }
@@ -248,8 +205,8 @@ impl Planner {
                 if layout.evolves() =>
             {
                 let here = |name: &str| {
-                    let variant = of.iter().find(|variant| variant.name() == name);
-                    variant.or_else(|| of.iter().find(|variant| variant.was().contains(&name)))
+                    of.iter()
+                        .find(|variant| Variant::is_called(variant, name, of))
                 };
                 let mut mapping = Mapping {
                     path: path.to_owned(),
@@ -292,7 +249,7 @@ impl Planner {
                 && parts
                     .iter()
                     .zip(fields)
-                    .all(|(part, field)| is_field(&part.name, field.name(), field.was()))
+                    .all(|(part, field)| field.is_called(&part.name, fields))
         };
         if !evolves && !same_names() {
             return false;
@@ -376,6 +333,7 @@ impl Planner {
         self.missing.append(&mut each.missing);
         self.dropped.append(&mut each.dropped);
         self.added.append(&mut each.added);
+        self.migrations += each.migrations;
         self.steps.push(Step::Each {
             from: Places {
                 start: pair.from + from,
@@ -404,18 +362,14 @@ fn starts(stored: &Descriptor, layout: &Layout) -> (usize, usize) {
     (from, to)
 }
 
-/// The stored part that is this field: the one with its name, or else the first with a name that it had, unless that is
-/// another field's name by now.
+/// The stored part that is this field: the one with its name, or else one with a name that it had.
 fn source<'a>(parts: &'a [Part], field: &Field, fields: &[Field]) -> Option<(usize, &'a Part)> {
     let called = |name: &str| parts.iter().enumerate().find(|(_, part)| part.name == name);
-    let free = |name: &&&str| fields.iter().all(|other| other.name() != **name);
-    called(field.name()).or_else(|| {
-        field
-            .was()
-            .iter()
-            .filter(free)
-            .find_map(|name| called(name))
-    })
+    let earlier = field
+        .was()
+        .iter()
+        .filter(|was| field.is_called(was, fields));
+    called(field.name()).or_else(|| earlier.copied().find_map(called))
 }
 
 fn inside(path: &str, name: &str) -> String {
@@ -423,85 +377,5 @@ fn inside(path: &str, name: &str) -> String {
         name.to_owned()
     } else {
         format!("{path}.{name}")
-    }
-}
-
-/// Carries out the plan. `to` holds what new fields keep.
-pub(super) fn apply(steps: &[Step], from: &[u8], to: &mut [u8]) -> Result<(), Invalid> {
-    for step in steps {
-        match step {
-            Step::Copy {
-                from: start,
-                to: target,
-                size,
-            } => {
-                to[*target..][..*size].copy_from_slice(&from[*start..][..*size]);
-            }
-            Step::Default {
-                to: target,
-                size,
-                write,
-            } => (write.0)(&mut to[*target..][..*size]),
-            Step::Each {
-                from: places,
-                to: targets,
-                count,
-                steps,
-            } => {
-                for index in 0..count.of(from)? {
-                    let element = &from[places.start + index * places.size..][..places.size];
-                    let target = &mut to[targets.start + index * targets.size..][..targets.size];
-                    apply(steps, element, target)?;
-                }
-            }
-            Step::Variant {
-                from: start,
-                to: target,
-                mapping,
-            } => {
-                let number = mapping.map(&from[*start..][..mapping.size])?;
-                let number = number.to_le_bytes();
-                let target = &mut to[*target..][..mapping.here];
-                target.copy_from_slice(&number[..mapping.here]);
-                if cfg!(target_endian = "big") {
-                    target.reverse();
-                }
-            }
-            Step::Migrate {
-                from: start,
-                to: target,
-                size,
-                fit,
-            } => {
-                let bytes = fit.apply(&from[*start..][..*size], &|_| {})?;
-                to[*target..][..bytes.len()].copy_from_slice(&bytes);
-            }
-        }
-    }
-    Ok(())
-}
-
-impl Count {
-    fn of(self, stored: &[u8]) -> Result<usize, Invalid> {
-        match self {
-            Self::Fixed(count) => Ok(count),
-            Self::Flag(at) => Ok(usize::from(stored[at] != 0)),
-            Self::Length { at, capacity } => crate::state::layout::length(&stored[at..], capacity),
-        }
-    }
-}
-
-impl Mapping {
-    fn map(&self, stored: &[u8]) -> Result<i128, Invalid> {
-        let number = integer(stored, self.signed).unwrap_or_default();
-        let here = self.numbers.iter().find(|(stored, _)| *stored == number);
-        here.map(|(_, here)| *here).ok_or_else(|| {
-            let gone = self.gone.iter().find(|(gone, _)| *gone == number);
-            let found = gone.map_or_else(
-                || number.to_string(),
-                |(_, name)| format!("`{name}`, which is none any more"),
-            );
-            Invalid::at(&self.path, "one of the enum's variants", found)
-        })
     }
 }

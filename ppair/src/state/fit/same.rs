@@ -2,7 +2,7 @@
 
 use super::is_called;
 use crate::state::descriptor::{Descriptor, Part, Plain, Shape};
-use crate::state::layout::{Kind, Layout};
+use crate::state::layout::{Field, Kind, Layout, Variant};
 
 /// Whether `stored` means what `layout` means, but for names, where `layout` says what they were.
 pub(super) fn same(stored: &Descriptor, layout: &Layout) -> bool {
@@ -30,7 +30,7 @@ fn same_shape(stored: &Shape, kind: Kind) -> bool {
                     .zip(fields)
                     .all(|(Part { name, offset, of }, field)| {
                         *offset == field.offset()
-                            && is_field(name, field.name(), field.was())
+                            && field.is_called(name, fields)
                             && same(of, field.layout())
                     })
         }
@@ -45,7 +45,7 @@ fn same_shape(stored: &Shape, kind: Kind) -> bool {
                 && variants.len() == of.len()
                 && variants.iter().all(|(name, number)| {
                     let same_number = of.iter().find(|variant| variant.number() == *number);
-                    same_number.is_some_and(|variant| is_field(name, variant.name(), variant.was()))
+                    same_number.is_some_and(|variant| variant.is_called(name, of))
                 })
         }
         (Shape::Text { capacity }, Kind::Text { capacity: here }) => *capacity == here,
@@ -77,7 +77,38 @@ pub(super) fn same_plain(stored: Plain, kind: Kind) -> bool {
     }
 }
 
-/// Whether a field, or a variant, has or had earlier this name.
-pub(super) fn is_field(stored: &str, name: &str, was: &[&str]) -> bool {
-    stored == name || was.contains(&stored)
+/// What has a name, and had others earlier.
+pub(super) trait Named {
+    fn name(&self) -> &'static str;
+    fn was(&self) -> &'static [&'static str];
+
+    /// Whether something that was stored under this name is this one. A name that one of `all` has now is nobody else's
+    /// earlier one: so names that were swapped are never taken for each other.
+    fn is_called(&self, stored: &str, all: &[Self]) -> bool
+    where
+        Self: Sized,
+    {
+        let is_free = || all.iter().all(|other| other.name() != stored);
+        self.name() == stored || self.was().contains(&stored) && is_free()
+    }
+}
+
+impl Named for Field {
+    fn name(&self) -> &'static str {
+        Self::name(self)
+    }
+
+    fn was(&self) -> &'static [&'static str] {
+        Self::was(self)
+    }
+}
+
+impl Named for Variant {
+    fn name(&self) -> &'static str {
+        Self::name(self)
+    }
+
+    fn was(&self) -> &'static [&'static str] {
+        Self::was(self)
+    }
 }

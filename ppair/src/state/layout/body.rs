@@ -49,12 +49,12 @@ impl Layout {
 
     /// Seconds and nanoseconds.
     pub(crate) const fn elapsed() -> Self {
-        Self::scalar("Elapsed", 2 * SECONDS, align_of::<u64>(), Kind::Elapsed)
+        Self::unchecked("Elapsed", 2 * SECONDS, align_of::<u64>(), Kind::Elapsed)
     }
 
     /// Seconds and nanoseconds since 1970.
     pub(crate) const fn timestamp() -> Self {
-        Self::scalar("Timestamp", 2 * SECONDS, align_of::<u64>(), Kind::Timestamp)
+        Self::unchecked("Timestamp", 2 * SECONDS, align_of::<u64>(), Kind::Timestamp)
     }
 
     /// As `repr(C)` lays out a head and an array.
@@ -78,7 +78,7 @@ impl Layout {
             }
             _ => panic!("a vector of a hard state is larger than the address space"),
         };
-        Self::scalar(name, size, align, kind)
+        Self::unchecked(name, size, align, kind)
     }
 
     /// The parts of a type of ppair's own.

@@ -4,8 +4,37 @@ use super::{Field, Kind, Layout, MAX_ALIGN, Predecessor, Variant};
 
 impl Layout {
     /// A type without parts, such as `u32`.
+    ///
+    /// # Panics
+    ///
+    /// If the kind has parts, whose layout the other functions here make, or if the alignment is none that a hard state can
+    /// have; in a `const`, that is a compile error.
     #[must_use]
+    #[track_caller]
     pub const fn scalar(name: &'static str, size: usize, align: usize, kind: Kind) -> Self {
+        match kind {
+            Kind::Unit
+            | Kind::Int { .. }
+            | Kind::NonZero { .. }
+            | Kind::Float
+            | Kind::Bool
+            | Kind::Char
+            | Kind::Bytes => {}
+            _ => panic!("a layout of this kind is not made by `Layout::scalar`"),
+        }
+        if !align.is_power_of_two() || align > MAX_ALIGN {
+            panic!("a hard state is aligned to at most 4096 bytes, as much as a page");
+        }
+        Self::unchecked(name, size, align, kind)
+    }
+
+    /// Without a look at whether it all fits together.
+    pub(in crate::state) const fn unchecked(
+        name: &'static str,
+        size: usize,
+        align: usize,
+        kind: Kind,
+    ) -> Self {
         Self {
             name,
             size,
@@ -23,7 +52,7 @@ impl Layout {
     #[doc(hidden)]
     #[must_use]
     pub const fn refused(name: &'static str, size: usize, align: usize) -> Self {
-        Self::scalar(name, size, align, Kind::Unit)
+        Self::unchecked(name, size, align, Kind::Unit)
     }
 
     /// The array of `len` times `element`.
@@ -36,7 +65,7 @@ impl Layout {
         let Some(size) = element.size.checked_mul(len) else {
             panic!("an array of a hard state is larger than the address space")
         };
-        Self::scalar("array", size, element.align, Kind::Array { len, element })
+        Self::unchecked("array", size, element.align, Kind::Array { len, element })
     }
 
     /// The struct `name` of `size` bytes with these fields, in the order of their declaration.
@@ -63,7 +92,7 @@ impl Layout {
                  derive was shown, so another macro must have changed them"
             );
         }
-        Self::scalar(name, size, align, Kind::Struct { fields })
+        Self::unchecked(name, size, align, Kind::Struct { fields })
     }
 
     /// The enum `name` of `size` bytes with these variants, in the order of their declaration. It has a sign if one of them
@@ -81,7 +110,7 @@ impl Layout {
             signed |= variants[at].number < 0;
             at += 1;
         }
-        Self::scalar(name, size, align, Kind::Enum { signed, variants })
+        Self::unchecked(name, size, align, Kind::Enum { signed, variants })
     }
 
     /// The same layout, as version `version` of the type.

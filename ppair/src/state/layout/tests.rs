@@ -263,3 +263,41 @@ fn raw_identifiers_lose_their_mark() {
         ("loop", "type")
     );
 }
+
+#[test]
+fn a_kind_with_parts_is_no_scalar() {
+    const BYTE: &Layout = &u8::LAYOUT;
+    let with_parts = [
+        Kind::Array {
+            len: usize::MAX,
+            element: BYTE,
+        },
+        Kind::Struct { fields: &[] },
+        Kind::Enum {
+            signed: false,
+            variants: &[],
+        },
+        Kind::Text {
+            capacity: usize::MAX,
+        },
+        Kind::Vector {
+            capacity: usize::MAX,
+            element: BYTE,
+        },
+        Kind::Maybe { value: BYTE },
+        Kind::Elapsed,
+        Kind::Timestamp,
+    ];
+    for kind in with_parts {
+        assert!(
+            std::panic::catch_unwind(|| Layout::scalar("S", 8, 4, kind)).is_err(),
+            "{kind:?}"
+        );
+    }
+    for align in [0, 3, 8192] {
+        assert!(
+            std::panic::catch_unwind(|| Layout::scalar("S", 8, align, Kind::Bytes)).is_err(),
+            "{align}"
+        );
+    }
+}

@@ -48,6 +48,15 @@ impl Invalid {
         }
     }
 
+    /// The same, where the whole is the part at `path`.
+    pub(crate) fn inside(self, path: &str) -> Self {
+        if path.is_empty() {
+            self
+        } else {
+            self.in_field(path)
+        }
+    }
+
     fn in_field(mut self, name: &str) -> Self {
         let dot = if self.path.is_empty() || self.path.starts_with('[') {
             ""
@@ -141,19 +150,7 @@ impl Layout {
                 let found = number.map_or_else(|| hex(bytes), |number| number.to_string());
                 Err(Invalid::new(expected, found))
             }
-            Kind::Text { capacity } => {
-                let length = length(bytes, capacity)?;
-                let text = bytes.get(LENGTH..).unwrap_or_default();
-                let text = text.get(..length).unwrap_or(text);
-                core::str::from_utf8(text).map(drop).map_err(|error| {
-                    let (_, rest) = text.split_at(error.valid_up_to());
-                    let first = rest.get(..1).unwrap_or_default();
-                    Invalid::new(
-                        "UTF-8",
-                        format!("{} at byte {}", hex(first), error.valid_up_to()),
-                    )
-                })
-            }
+            Kind::Text { capacity } => text(bytes, capacity).map(drop),
             Kind::Vector { capacity, element } => {
                 let length = length(bytes, capacity)?;
                 validate_elements(element, length, self.behind_head(bytes))
@@ -201,6 +198,22 @@ fn validate_elements(element: &Layout, count: usize, bytes: &[u8]) -> Result<(),
         rest = behind;
     }
     Ok(())
+}
+
+/// The length of the text in `bytes`, if it is one of at most `capacity` bytes.
+pub(crate) fn text(bytes: &[u8], capacity: usize) -> Result<usize, Invalid> {
+    let length = length(bytes, capacity)?;
+    let text = bytes.get(LENGTH..).unwrap_or_default();
+    let text = text.get(..length).unwrap_or(text);
+    match core::str::from_utf8(text) {
+        Ok(_) => Ok(length),
+        Err(error) => {
+            let (_, rest) = text.split_at(error.valid_up_to());
+            let first = rest.get(..1).unwrap_or_default();
+            let found = format!("{} at byte {}", hex(first), error.valid_up_to());
+            Err(Invalid::new("UTF-8", found))
+        }
+    }
 }
 
 /// The length at the start of a text's or a vector's bytes, which are at least as many as it takes.

@@ -15,7 +15,7 @@ const FIELDS: &[Field] = &[
 ];
 
 const fn structure(name: &'static str, fields: &'static [Field]) -> Layout {
-    Layout::scalar(name, 8, 4, Kind::Struct { fields })
+    Layout::unchecked(name, 8, 4, Kind::Struct { fields })
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn differs_by_kind_alone() {
     ];
     let mut found: Vec<u64> = kinds
         .iter()
-        .map(|kind| Layout::scalar("S", 4, 4, *kind).fingerprint())
+        .map(|kind| Layout::unchecked("S", 4, 4, *kind).fingerprint())
         .collect();
     found.sort_unstable();
     found.dedup();

@@ -176,12 +176,12 @@ fn a_layout_that_lies_about_its_fields_does_not_make_validation_panic() {
         Field::new("far", usize::MAX, bool::LAYOUT),
         Field::new("wide", 0, <[u64; 99]>::LAYOUT),
     ];
-    let lie = Layout::scalar("Lie", 2, 1, Kind::Struct { fields: FIELDS });
+    let lie = Layout::unchecked("Lie", 2, 1, Kind::Struct { fields: FIELDS });
     assert_eq!(
         invalid(&lie, &[1, 1]),
         "`far`: expected 1 byte, found 0 bytes"
     );
-    let lie = Layout::scalar(
+    let lie = Layout::unchecked(
         "Lie",
         1,
         1,
@@ -191,9 +191,9 @@ fn a_layout_that_lies_about_its_fields_does_not_make_validation_panic() {
         },
     );
     assert_eq!(invalid(&lie, &[1]), "`[1]`: expected 1 byte, found 0 bytes");
-    let lie = Layout::scalar("Lie", 9, 1, Kind::Char);
+    let lie = Layout::unchecked("Lie", 9, 1, Kind::Char);
     assert!(lie.validate(&[0; 9]).is_err());
-    let lie = Layout::scalar("Lie", 0, 1, Kind::Bool);
+    let lie = Layout::unchecked("Lie", 0, 1, Kind::Bool);
     assert!(lie.validate(&[]).is_err());
     let element = const { &bool::LAYOUT };
     let kinds = [
@@ -212,7 +212,7 @@ fn a_layout_that_lies_about_its_fields_does_not_make_validation_panic() {
     ];
     for kind in kinds {
         for size in 0..24 {
-            let lie = Layout::scalar("Lie", size, 1, kind);
+            let lie = Layout::unchecked("Lie", size, 1, kind);
             for byte in [0, 1, 3, 0xff] {
                 let _ = lie.validate(&vec![byte; size]);
             }
