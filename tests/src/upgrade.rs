@@ -30,7 +30,9 @@ pub fn serve<T: HardState + Default + Debug + Send>(file: &Path, change: fn(&mut
     if crash && worker.incarnation() == 1 {
         std::process::abort();
     }
+    wait_for_line();
     checkpoint.update(change);
+    wait_for_line();
     if crash && worker.incarnation() == 2 {
         std::process::abort();
     }
@@ -40,6 +42,16 @@ pub fn serve<T: HardState + Default + Debug + Send>(file: &Path, change: fn(&mut
         checkpoint.load(),
         checkpoint.generation()
     );
+}
+
+/// With `STEPS` in the environment, the worker waits for a line of standard input before its commit, and for one behind it.
+fn wait_for_line() {
+    if std::env::var_os("STEPS").is_some() {
+        let mut line = String::new();
+        std::io::stdin()
+            .read_line(&mut line)
+            .expect("standard input can be read");
+    }
 }
 
 /// Says what this worker starts from.

@@ -455,3 +455,46 @@ fn forks_that_the_kernel_refuses_from_the_third_on_degrade() {
         assert_eq!(value(&last, "degraded"), "true");
     }
 }
+
+#[test]
+fn what_was_restored_is_there_while_degraded_and_behind_the_repair() {
+    let file =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("restored-{}", std::process::id()));
+    Fixture::new(env!("CARGO_BIN_EXE_upgrade_1"))
+        .arg(&file)
+        .run()
+        .expect_code(0);
+    let shortage = Shortage::new("what_was_restored");
+    shortage.begin();
+    let fixture = Fixture::new(env!("CARGO_BIN_EXE_upgrade_2"))
+        .arg("migrated")
+        .arg(&file);
+    // There is one commit, so the attempt that follows it must not be too early.
+    let fixture = shortage.on(fixture.env("STEPS", "1").stdin());
+    let mut pair = fixture.env("PPAIR_RESTART_DELAY", "0ms").spawn();
+    pair.event("degraded");
+    let taken_over = "taken over: unchanged false, 2 migrations, added [], dropped []";
+    let started =
+        r#"worker 1 starts from Stored 1: Progress { next: 7000, total: 7010, name: "köln" }"#;
+    assert_eq!(
+        [pair.stdout_line(), pair.stdout_line()],
+        [started, taken_over]
+    );
+    shortage.end();
+    pair.write_line("commit");
+    let worker = pair.event("repaired").pid("worker");
+    // The next one is forked from the fresh image, which was given the stored checkpoint once more.
+    pair.kill(worker, Signal::SIGKILL);
+    let incarnation: u32 = pair.event("started").number("incarnation");
+    let started = format!(
+        r#"worker {incarnation} starts from Current 2: Progress {{ next: 7001, total: 7010, name: "köln" }}"#
+    );
+    assert_eq!(
+        [pair.stdout_line(), pair.stdout_line()],
+        [started.as_str(), taken_over]
+    );
+    pair.write_line("commit");
+    pair.write_line("end");
+    pair.finish().expect_code(0);
+    fs::remove_file(&file).expect("it was stored");
+}
