@@ -5,6 +5,7 @@ use core::fmt::{Debug, Display};
 use crate::config::Config;
 pub use crate::config::Options;
 use crate::pair::Pair;
+pub use crate::snapshot::{Found, Snapshot};
 
 /// The options that the attribute was given.
 pub const fn config(options: Options) -> Config {

@@ -26,6 +26,7 @@ mod parameter;
 mod progress;
 mod registry;
 mod resume;
+mod snapshot;
 mod state;
 mod sys;
 mod watchdog;

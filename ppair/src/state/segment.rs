@@ -256,6 +256,29 @@ impl Segment {
             .for_each(|region| region.fence(tag(incarnation)));
     }
 
+    /// Bytes of the whole segment.
+    pub(crate) fn size(&self) -> usize {
+        self.mapping.length()
+    }
+
+    /// A copy of all bytes.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let words = self.words().iter();
+        words
+            .flat_map(|word| word.load(Ordering::Relaxed).to_ne_bytes())
+            .collect()
+    }
+
+    /// Replaces all bytes by such a copy.
+    pub(crate) fn overwrite(&self, bytes: &[u8]) {
+        assert_eq!(bytes.len(), self.size(), "a copy of a whole segment");
+        for (word, bytes) in self.words().iter().zip(bytes.chunks_exact(WORD)) {
+            let mut value = [0; WORD];
+            value.copy_from_slice(bytes);
+            word.store(u64::from_ne_bytes(value), Ordering::Relaxed);
+        }
+    }
+
     fn words(&self) -> &[AtomicU64] {
         let start = self.mapping.start().cast::<AtomicU64>().as_ptr();
         let length = self.mapping.length() / WORD;
