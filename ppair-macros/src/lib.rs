@@ -285,7 +285,8 @@ use proc_macro::TokenStream;
 ///
 /// ## `healthy_after`
 ///
-/// A worker that lived for so long has made progress, even if it committed nothing.
+/// A worker that lived for so long has made progress, even if it committed nothing; and what it has committed by then is kept
+/// as its healthy checkpoint.
 ///
 /// Default: `"10s"`.
 ///
@@ -305,6 +306,28 @@ use proc_macro::TokenStream;
 ///
 /// fn main() {
 ///     let _ = Pair::new(Config::new().healthy_after(Duration::from_secs(60))).start();
+/// }
+/// ```
+///
+/// ## `guard`
+///
+/// Whether the hard state is mapped read-only in the worker, so that a wild write ends the worker and changes no checkpoint. A commit
+/// is two system calls then.
+///
+/// Default: `false`.
+///
+/// ```no_run
+/// #[ppair::main(guard = true)]
+/// fn main() {}
+/// ```
+///
+/// The same without the macro:
+///
+/// ```no_run
+/// use ppair::{Config, Pair};
+///
+/// fn main() {
+///     let _ = Pair::new(Config::new().guard(true)).start();
 /// }
 /// ```
 ///

@@ -52,7 +52,8 @@ impl Restart {
 /// ```
 ///
 /// Each option can be overridden by an environment variable when the program starts: `PPAIR_RESTART`,
-/// `PPAIR_MAX_RESTARTS`, `PPAIR_RESTART_DELAY`, `PPAIR_RESTART_DELAY_MAX` and `PPAIR_HEALTHY_AFTER`.
+/// `PPAIR_MAX_RESTARTS`, `PPAIR_RESTART_DELAY`, `PPAIR_RESTART_DELAY_MAX`,
+/// `PPAIR_HEALTHY_AFTER` and `PPAIR_GUARD` (`on` or `off`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Config {
@@ -73,6 +74,8 @@ pub struct Options {
     pub restart_delay_max: Duration,
     /// A worker that lived for so long has made progress.
     pub healthy_after: Duration,
+    /// Whether the segment is read-only in the worker.
+    pub guard: bool,
 }
 
 impl Options {
@@ -83,7 +86,18 @@ impl Options {
         restart_delay: Duration::from_millis(100),
         restart_delay_max: Duration::from_secs(30),
         healthy_after: Duration::from_secs(10),
+        guard: false,
     };
+}
+
+impl Options {
+    /// A worker is looked at after this time at the earliest.
+    pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
+
+    /// When the checkpoints of a worker that started then count as healthy; `None` if that is beyond all time.
+    pub(crate) fn first_healthy(&self, since: Duration) -> Option<Duration> {
+        since.checked_add(self.healthy_after.max(Self::SHORTEST))
+    }
 }
 
 impl Config {
@@ -130,9 +144,17 @@ impl Config {
         self
     }
 
-    /// A worker that lived for so long has made progress, also if it committed nothing. Default: 10 s.
+    /// A worker that lived for so long has made progress, also if it committed nothing; and what it has committed by then is kept as its
+    /// [healthy](crate::Worker::mark_healthy) checkpoint. Default: 10 s.
     pub const fn healthy_after(mut self, time: Duration) -> Self {
         self.options.healthy_after = time;
+        self
+    }
+
+    /// Whether the worker's mapping of the hard state is read-only, so that a wild write of the worker's is a `SIGSEGV` there and never
+    /// changes a checkpoint. Each commit is then two system calls, about a microsecond. Default: no.
+    pub const fn guard(mut self, guard: bool) -> Self {
+        self.options.guard = guard;
         self
     }
 }

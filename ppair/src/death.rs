@@ -142,12 +142,15 @@ mod tests {
 
     use super::*;
     use crate::state::black_box::{BlackBox, WORDS};
+    use crate::state::words::Words;
 
     /// The note of a panic `at` seconds.
     fn note(at: u64) -> PanicNote {
         let words: Vec<_> = (0..WORDS).map(|_| AtomicU64::new(0)).collect();
-        let black_box = BlackBox::new(&words).unwrap();
-        black_box.record_panic("a text", None, "main", Duration::from_secs(at));
+        let black_box = BlackBox::new(Words::open(&words)).unwrap();
+        black_box
+            .record_panic("a text", None, "main", Duration::from_secs(at))
+            .unwrap();
         black_box.panic_note().unwrap()
     }
 

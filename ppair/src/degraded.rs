@@ -93,8 +93,16 @@ impl Degraded {
         let incarnation = self.worker.incarnation().wrapping_add(1);
         let became_worker = match fork(&alone) {
             Ok(Side::Child) => {
-                self.segment.fence(incarnation);
-                self.segment.black_box().clear();
+                let handed_over = self
+                    .segment
+                    .fence(incarnation)
+                    .and_then(|()| self.segment.black_box().clear());
+                if let Err(errno) = handed_over {
+                    say(&Say::Failed {
+                        call: "pwrite",
+                        errno,
+                    });
+                }
                 self.worker.repaired(incarnation);
                 checkpoint::clear_after_commit();
                 true
@@ -118,6 +126,7 @@ impl Degraded {
     /// The parent: the watch dog again.
     fn watch_over(&self, alone: Alone, watchdog: i32, worker: i32, incarnation: u32) -> ! {
         let since = clock::now();
+        self.segment.follow(incarnation);
         say(&Say::Repaired {
             after: since.saturating_sub(self.since),
             attempts: self.attempts,

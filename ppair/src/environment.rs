@@ -57,7 +57,7 @@ impl fmt::Display for BadVariable {
 type Setter = fn(&mut Options, &str) -> Result<(), String>;
 
 /// Every option that the environment can override.
-const VARIABLES: [(&str, Setter); 5] = [
+const VARIABLES: [(&str, Setter); 6] = [
     ("PPAIR_RESTART", |options, text| {
         set(&mut options.restart, restart(text))
     }),
@@ -72,6 +72,9 @@ const VARIABLES: [(&str, Setter); 5] = [
     }),
     ("PPAIR_HEALTHY_AFTER", |options, text| {
         set(&mut options.healthy_after, duration(text))
+    }),
+    ("PPAIR_GUARD", |options, text| {
+        set(&mut options.guard, on_or_off(text))
     }),
 ];
 
@@ -113,6 +116,14 @@ fn switch(value: &OsStr) -> Result<bool, String> {
     match value.to_str() {
         Some("off") => Ok(true),
         Some("on" | "") => Ok(false),
+        _ => Err("`on` or `off`".to_owned()),
+    }
+}
+
+fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
         _ => Err("`on` or `off`".to_owned()),
     }
 }
@@ -205,6 +216,8 @@ mod tests {
         assert_eq!(options.restart_delay_max, Duration::from_secs(120));
         let options = read_one("PPAIR_HEALTHY_AFTER", "1h").unwrap().options;
         assert_eq!(options.healthy_after, Duration::from_secs(3600));
+        assert!(read_one("PPAIR_GUARD", "on").unwrap().options.guard);
+        assert!(!read_one("PPAIR_GUARD", "off").unwrap().options.guard);
         assert!(read_one("PPAIR", "off").unwrap().off);
         assert!(!read_one("PPAIR", "on").unwrap().off);
     }
@@ -213,6 +226,7 @@ mod tests {
     fn a_bad_value_names_variable_value_and_what_is_right() {
         for (name, value, expected) in [
             ("PPAIR", "of", "expected `on` or `off`"),
+            ("PPAIR_GUARD", "yes", "expected `on` or `off`"),
             (
                 "PPAIR_RESTART",
                 "sometimes",

@@ -170,10 +170,15 @@ fn write_event(line: &mut Line, event: &Event<'_>) -> fmt::Result {
         ),
         Event::RolledBack { origin } => write!(
             line,
-            "rolled_back state={} from={} to={} reason=damaged",
+            "rolled_back state={} from={} to={} reason={}",
             Quoted(origin.name()),
             origin.committed(),
-            origin.generation()
+            origin.generation(),
+            if origin.is_poisoned() {
+                "poisoned"
+            } else {
+                "damaged"
+            }
         ),
         Event::StateRejected {
             stored,

@@ -43,7 +43,7 @@ pub use parameter::Parameter;
 pub use ppair_macros::{HardState, main};
 pub use registry::checkpoint;
 pub use state::{
-    Checkpoint, Descriptor, Difference, Differences, Fenced, Field, HardState, Invalid, Kind,
-    Layout, MigrateFrom, Origin, Rejection, Restored, Source, Stored, Unreadable, Variant,
+    Checkpoint, CommitError, Descriptor, Difference, Differences, Edit, Field, HardState, Invalid,
+    Kind, Layout, MigrateFrom, Origin, Rejection, Restored, Source, Stored, Unreadable, Variant,
 };
 pub use worker::Worker;

@@ -337,13 +337,15 @@ impl<S: 'static> Pair<S> {
             say_unwanted(segment);
         }
         if off {
-            segment.fence(1);
+            if let Err(errno) = segment.fence(1) {
+                fail("cannot hand over the hard state", errno);
+            }
             let beginning = Beginning {
                 incarnation: 1,
                 last_death: None,
                 degraded: false,
             };
-            return enter(Room::new(), beginning, segment);
+            return enter(Room::new(), beginning, segment, options);
         }
         let alone = only_one_thread();
         let (world, watchdog) = match baton {
@@ -364,7 +366,7 @@ impl<S: 'static> Pair<S> {
         };
         let dog: &'static WatchDog = Box::leak(dog);
         let beginning = dog.beginning(role);
-        let worker = enter(room, beginning, segment);
+        let worker = enter(room, beginning, segment, options);
         if beginning.degraded {
             degraded::begin(options, world, segment, worker.clone(), dog.restarts());
         }
@@ -373,11 +375,22 @@ impl<S: 'static> Pair<S> {
 }
 
 /// Recovers the hard state and makes the worker.
-fn enter(room: Room, beginning: Beginning, segment: &'static Segment) -> Worker {
+fn enter(room: Room, beginning: Beginning, segment: &'static Segment, options: Options) -> Worker {
+    if options.guard {
+        if let Err(errno) = segment.guard() {
+            say(&Say::Failed {
+                call: "mprotect",
+                errno,
+            });
+        }
+    }
     let regions = segment.regions().zip(segment.specs()).enumerate();
     let recovered: Vec<Recovered> = regions
         .map(|(number, (region, spec))| {
-            recover(&region, spec.layout, &mut || take_over(segment, number))
+            let incarnation = beginning.incarnation;
+            recover(&region, incarnation, spec.layout, &mut || {
+                take_over(segment, number)
+            })
         })
         .collect();
     for Recovered { origin, .. } in &recovered {
@@ -448,7 +461,8 @@ fn hook_panics(segment: &'static Segment) {
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
         let thread = std::thread::current();
-        segment.black_box().record_panic(
+        // Nobody is left to be told if this fails.
+        let _ = segment.black_box().record_panic(
             text.unwrap_or("(a payload that is not text)"),
             info.location(),
             thread.name().unwrap_or(""),

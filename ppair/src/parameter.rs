@@ -63,13 +63,9 @@ impl<S: 'static, T: HardState + Default + Send> Parameter<S> for Checkpoint<T> {
             let recovered = worker
                 .take_recovered(number)
                 .expect("each prepared parameter is entered once");
-            let checkpoint = Checkpoint::new(
-                worker.segment(),
-                number,
-                worker.fence(),
-                &recovered,
-                T::default,
-            );
+            let checkpoint =
+                Checkpoint::new(worker.segment(), number, worker.identity(), &recovered);
+            worker.put_down(checkpoint.clone());
             crate::registry::add(checkpoint.clone());
             checkpoint
         })

@@ -1,4 +1,5 @@
-//! Progress, and what it decides: the delay before the next worker and the restart budget. Pure.
+//! Progress, and what it decides: the delay before the next worker, the restart budget, and the checkpoint that the next worker
+//! starts from. Pure.
 
 use core::time::Duration;
 
@@ -69,6 +70,27 @@ fn scale(span: Duration, random: u32) -> u64 {
     u64::try_from((u128::from(nanos) * u128::from(random)) >> 32).unwrap_or(0)
 }
 
+/// Counts workers that died without progress from the same checkpoints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ladder {
+    failed: u32,
+}
+
+impl Ladder {
+    /// How many workers may die from a checkpoint before the next one starts from an older one.
+    const TRIES: u32 = 2;
+
+    /// Decides on a death: whether the next worker starts from an older checkpoint.
+    pub(crate) fn on_death(&mut self, progressed: bool) -> bool {
+        self.failed = if progressed { 0 } else { self.failed + 1 };
+        let steps = self.failed >= Self::TRIES;
+        if steps {
+            self.failed = 0;
+        }
+        steps
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +157,22 @@ mod tests {
             delay < Duration::from_millis(91) && delay >= Duration::from_millis(90),
             "{delay:?}"
         );
+    }
+
+    #[test]
+    fn every_second_death_without_progress_is_a_step_down() {
+        let mut ladder = Ladder::default();
+        let deaths = [false; 8].map(|progressed| ladder.on_death(progressed));
+        assert_eq!(deaths, [false, true, false, true, false, true, false, true]);
+    }
+
+    #[test]
+    fn a_worker_that_gets_on_keeps_its_checkpoint() {
+        let mut ladder = Ladder::default();
+        for _ in 0..10 {
+            assert!(!ladder.on_death(false));
+            assert!(!ladder.on_death(true));
+        }
     }
 
     #[test]

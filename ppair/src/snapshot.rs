@@ -57,10 +57,14 @@ impl<T: HardState + Default> Snapshot<T> {
     #[must_use]
     pub fn recover(&self, bytes: &[u8], incarnation: u32) -> Found {
         self.segment.overwrite(bytes);
-        self.segment.fence(incarnation);
+        let _ = self.segment.fence(incarnation);
         let region = self.segment.region(0);
-        let Recovered { origin, bytes } =
-            recover(&region, self.segment.specs()[0].layout, &mut || None);
+        let Recovered { origin, bytes } = recover(
+            &region,
+            incarnation,
+            self.segment.specs()[0].layout,
+            &mut || None,
+        );
         Found { origin, bytes }
     }
 }

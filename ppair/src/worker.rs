@@ -1,18 +1,23 @@
 //! `Worker`: what a worker knows of itself.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use static_assertions::assert_impl_all;
 
 use crate::death::Death;
 use crate::event::Event as Say;
 use crate::log::say;
+use crate::state::HardState;
+use crate::state::checkpoint::{Checkpoint, Identity};
+use crate::state::commit::CommitError;
 use crate::state::recovery::{Origin, Recovered};
 use crate::state::restored::{self, Restored};
 use crate::state::segment::Segment;
+use crate::state::stored::Stored;
 use crate::sys::process;
 use crate::sys::signal::{self, SIGTERM};
+use crate::sys::unforked::Unforked;
 
 /// What a worker knows of itself: which one it is, why the one before it died, and what it starts from.
 ///
@@ -44,9 +49,12 @@ pub(crate) struct Beginning {
     pub(crate) degraded: bool,
 }
 
-#[derive(Debug)]
 struct Inner {
     incarnation: AtomicU32,
+    /// The incarnation, and 0 in a process that this one has forked.
+    unforked: Unforked,
+    /// The checkpoints that were entered.
+    checkpoints: Mutex<Vec<Box<dyn MarkHealthy>>>,
     degraded: AtomicBool,
     last_death: Option<&'static Death>,
     segment: &'static Segment,
@@ -57,14 +65,42 @@ struct Inner {
     recovered: Mutex<Vec<Option<Recovered>>>,
 }
 
+impl core::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Worker")
+            .field("incarnation", &self.incarnation)
+            .field("degraded", &self.degraded)
+            .field("last_death", &self.last_death)
+            .field("origins", &self.origins)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A checkpoint of any type.
+trait MarkHealthy: Send {
+    fn mark_healthy(&self) -> Result<(), CommitError>;
+}
+
+impl<T: HardState + Send> MarkHealthy for Checkpoint<T> {
+    fn mark_healthy(&self) -> Result<(), CommitError> {
+        self.mark_healthy()
+    }
+}
+
 /// Room for a worker, made before the fork: a new worker that allocates has to copy the pages of the allocator.
 #[derive(Debug)]
-pub(crate) struct Room(Box<Option<Inner>>);
+pub(crate) struct Room {
+    inner: Box<Option<Inner>>,
+    unforked: Unforked,
+}
 
 impl Room {
     /// An empty one.
     pub(crate) fn new() -> Self {
-        Self(Box::new(None))
+        Self {
+            inner: Box::new(None),
+            unforked: Unforked::new(),
+        }
     }
 }
 
@@ -76,7 +112,10 @@ impl Worker {
         segment: &'static Segment,
         recovered: Vec<Recovered>,
     ) -> Self {
+        room.unforked.set(begin.incarnation);
         let inner = Inner {
+            unforked: room.unforked,
+            checkpoints: Mutex::new(Vec::new()),
             incarnation: AtomicU32::new(begin.incarnation),
             degraded: AtomicBool::new(begin.degraded),
             last_death: begin.last_death,
@@ -86,13 +125,26 @@ impl Worker {
             recovered: Mutex::new(recovered.into_iter().map(Some).collect()),
         };
         Self {
-            inner: Box::leak(room.0).insert(inner),
+            inner: Box::leak(room.inner).insert(inner),
         }
     }
 
-    /// The incarnation that this process may commit as.
-    pub(crate) fn fence(&self) -> &'static AtomicU32 {
-        &self.inner.incarnation
+    /// As whom this process commits.
+    pub(crate) fn identity(&self) -> Identity {
+        Identity {
+            incarnation: &self.inner.incarnation,
+            unforked: self.inner.unforked,
+        }
+    }
+
+    /// Puts a checkpoint down for [`mark_healthy`](Self::mark_healthy).
+    pub(crate) fn put_down<T: HardState + Send>(&self, checkpoint: Checkpoint<T>) {
+        let mut checkpoints = self
+            .inner
+            .checkpoints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        checkpoints.push(Box::new(checkpoint));
     }
 
     /// The segment.
@@ -106,13 +158,14 @@ impl Worker {
             .inner
             .recovered
             .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+            .unwrap_or_else(PoisonError::into_inner);
         recovered.get_mut(number)?.take()
     }
 
     /// The degraded watch dog was forked, and this is the child: a worker like any other.
     pub(crate) fn repaired(&self, incarnation: u32) {
         self.inner.incarnation.store(incarnation, Ordering::Relaxed);
+        self.inner.unforked.set(incarnation);
         self.inner.degraded.store(false, Ordering::Relaxed);
     }
 
@@ -142,6 +195,43 @@ impl Worker {
     #[must_use]
     pub fn origins(&self) -> &[Origin] {
         &self.inner.origins
+    }
+
+    /// Keeps what is committed now, of each [`Checkpoint`](crate::Checkpoint) of the pair, as its healthy checkpoint: what workers go back to
+    /// when they die without progress from both the last checkpoint and the one before it.
+    ///
+    /// It also happens by itself when the worker has lived for [`healthy_after`](crate::Config::healthy_after), and again each time that
+    /// this time has doubled. Call it where the program knows better: when a round is done and checked.
+    ///
+    /// # Errors
+    ///
+    /// As [`Checkpoint::try_store`](crate::Checkpoint::try_store); what was healthy before remains so.
+    ///
+    /// # Panics
+    ///
+    /// If it is called inside an `update` of a checkpoint.
+    pub fn mark_healthy(&self) -> Result<(), CommitError> {
+        let checkpoints = self
+            .inner
+            .checkpoints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        checkpoints
+            .iter()
+            .try_for_each(|checkpoint| checkpoint.mark_healthy())
+    }
+
+    /// The checkpoints from which workers died without progress until they were left behind (`event=rolled_back`): for the bug
+    /// report. There are at most three of each hard state: the last one, the one before it, and the healthy one.
+    #[must_use]
+    pub fn rejected(&self) -> Vec<Stored> {
+        let segment = self.inner.segment;
+        let rejects = segment.rejects().into_iter();
+        rejects
+            .map(|(number, generation, bytes)| {
+                Stored::new(segment.specs()[number].layout, generation, bytes)
+            })
+            .collect()
     }
 
     /// What became of the stored checkpoints that the pair was given by [`Pair::restore`](crate::Pair::restore): which were

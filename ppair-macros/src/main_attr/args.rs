@@ -11,7 +11,8 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, Path, Token, Type};
 
 use super::values::{
-    check_duration, check_max_restarts, check_restart, check_setup, parse_crate, parse_type,
+    check_duration, check_guard, check_max_restarts, check_restart, check_setup, parse_crate,
+    parse_type,
 };
 use crate::diag::Diag;
 
@@ -48,11 +49,12 @@ pub(crate) enum Key {
     RestartDelay,
     RestartDelayMax,
     HealthyAfter,
+    Guard,
     Crate,
 }
 
 impl Key {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Setup,
         Self::State,
         Self::Restart,
@@ -60,6 +62,7 @@ impl Key {
         Self::RestartDelay,
         Self::RestartDelayMax,
         Self::HealthyAfter,
+        Self::Guard,
         Self::Crate,
     ];
 
@@ -75,6 +78,7 @@ impl Key {
             Self::RestartDelay => "restart_delay",
             Self::RestartDelayMax => "restart_delay_max",
             Self::HealthyAfter => "healthy_after",
+            Self::Guard => "guard",
             Self::Crate => "crate",
         }
     }
@@ -200,6 +204,7 @@ impl Args {
             }
             Key::Restart => check_restart(&input.parse()?, diag),
             Key::MaxRestarts => check_max_restarts(&input.parse()?, diag),
+            Key::Guard => check_guard(&input.parse()?, diag),
             Key::RestartDelay | Key::RestartDelayMax | Key::HealthyAfter => {
                 check_duration(&input.parse()?, diag)
             }

@@ -103,6 +103,17 @@ pub(crate) fn check_max_restarts(value: &Expr, diag: &mut Diag) -> Option<Value>
     None
 }
 
+pub(crate) fn check_guard(value: &Expr, diag: &mut Diag) -> Option<Value> {
+    let Expr::Lit(ExprLit { lit, .. }) = peel(value) else {
+        return Some(Value::Expr(value.to_token_stream()));
+    };
+    if matches!(lit, Lit::Bool(_)) {
+        return Some(Value::Expr(value.to_token_stream()));
+    }
+    diag.push(lit, "expected `true` or `false`");
+    None
+}
+
 pub(crate) fn check_duration(value: &Expr, diag: &mut Diag) -> Option<Value> {
     let Expr::Lit(ExprLit { lit, .. }) = peel(value) else {
         return Some(Value::Expr(value.to_token_stream()));

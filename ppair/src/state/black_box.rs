@@ -2,10 +2,12 @@
 //! access to a part of the segment, without `unsafe`; the writer allocates nothing.
 
 use core::panic::Location;
-use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
-const WORD: usize = size_of::<u64>();
+use super::words::{WORD, Words};
+use crate::sys::Errno;
+use crate::sys::atomic::Ordering;
+
 const TEXT: usize = 512;
 const FILE: usize = 256;
 const THREAD: usize = 64;
@@ -55,17 +57,22 @@ impl<const N: usize> core::fmt::Debug for Text<N> {
 
 /// The black box of a segment.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct BlackBox<'a>(&'a [AtomicU64]);
+pub(crate) struct BlackBox<'a>(Words<'a>);
+
+/// Where the texts start: each with its length in front.
+const TEXT_AT: usize = 3;
+const FILE_AT: usize = TEXT_AT + text_words(TEXT);
+const THREAD_AT: usize = FILE_AT + text_words(FILE);
 
 impl<'a> BlackBox<'a> {
     /// The black box in `words`, or `None` if they are not [`WORDS`] of them.
-    pub(crate) fn new(words: &'a [AtomicU64]) -> Option<Self> {
+    pub(crate) fn new(words: Words<'a>) -> Option<Self> {
         (words.len() == WORDS).then_some(Self(words))
     }
 
     /// Forgets what an earlier worker left.
-    pub(crate) fn clear(&self) {
-        self.0[0].store(0, Ordering::Release);
+    pub(crate) fn clear(&self) -> Result<(), Errno> {
+        self.0.store(0, 0, Ordering::Release)
     }
 
     /// Leaves a note. If several threads panic, the last one's is kept whole or none is: the head is stored last, and a
@@ -76,69 +83,56 @@ impl<'a> BlackBox<'a> {
         place: Option<&Location<'_>>,
         thread: &str,
         at: Duration,
-    ) {
-        self.clear();
+    ) -> Result<(), Errno> {
+        self.clear()?;
         let (file, line, column) = place.map_or(("", 0, 0), |p| (p.file(), p.line(), p.column()));
-        self.0[1].store(u64::from(line) << 32 | u64::from(column), Ordering::Relaxed);
+        let mut bytes = [0; WORDS * WORD];
+        let place = u64::from(line) << 32 | u64::from(column);
+        bytes[WORD..2 * WORD].copy_from_slice(&place.to_ne_bytes());
         let nanos = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
-        self.0[2].store(nanos, Ordering::Relaxed);
-        let (texts, files, threads) = self.texts();
-        write_text(texts, text);
+        bytes[2 * WORD..3 * WORD].copy_from_slice(&nanos.to_ne_bytes());
+        write_text(&mut bytes[TEXT_AT * WORD..FILE_AT * WORD], text);
         // The end of a long path says more than its beginning.
-        write_text(
-            files,
-            &file[file.ceil_boundary(file.len().saturating_sub(FILE))..],
-        );
-        write_text(threads, thread);
-        self.0[0].store(1, Ordering::Release);
+        let file = &file[file.ceil_boundary(file.len().saturating_sub(FILE))..];
+        write_text(&mut bytes[FILE_AT * WORD..THREAD_AT * WORD], file);
+        write_text(&mut bytes[THREAD_AT * WORD..], thread);
+        self.0.store_bytes(1, &bytes[WORD..])?;
+        self.0.store(0, 1, Ordering::Release)
     }
 
     /// The note, if one was left.
     pub(crate) fn panic_note(&self) -> Option<PanicNote> {
-        if self.0[0].load(Ordering::Acquire) != 1 {
+        if self.0.load(0, Ordering::Acquire) != 1 {
             return None;
         }
-        let place = self.0[1].load(Ordering::Relaxed);
-        let (texts, files, threads) = self.texts();
+        let place = self.0.load(1, Ordering::Relaxed);
         Some(PanicNote {
-            text: read_text(texts),
-            file: read_text(files),
+            text: read_text(self.0.part(TEXT_AT..FILE_AT)),
+            file: read_text(self.0.part(FILE_AT..THREAD_AT)),
             line: (place >> 32) as u32,
             column: (place & 0xffff_ffff) as u32,
-            thread: read_text(threads),
-            at: Duration::from_nanos(self.0[2].load(Ordering::Relaxed)),
+            thread: read_text(self.0.part(THREAD_AT..WORDS)),
+            at: Duration::from_nanos(self.0.load(2, Ordering::Relaxed)),
         })
     }
-
-    fn texts(&self) -> (&'a [AtomicU64], &'a [AtomicU64], &'a [AtomicU64]) {
-        let (text, rest) = self.0[3..].split_at(text_words(TEXT));
-        let (file, thread) = rest.split_at(text_words(FILE));
-        (text, file, thread)
-    }
 }
 
-fn write_text(words: &[AtomicU64], text: &str) {
-    let (length, words) = (&words[0], &words[1..]);
-    let end = text.floor_boundary(words.len() * WORD);
-    for (cell, chunk) in words.iter().zip(text.as_bytes()[..end].chunks(WORD)) {
-        let mut bytes = [0; WORD];
-        bytes[..chunk.len()].copy_from_slice(chunk);
-        cell.store(u64::from_ne_bytes(bytes), Ordering::Relaxed);
-    }
-    length.store(end as u64, Ordering::Relaxed);
+/// Writes the length and so much of the text as there is room for.
+fn write_text(bytes: &mut [u8], text: &str) {
+    let (length, room) = bytes.split_at_mut(WORD);
+    let end = text.floor_boundary(room.len());
+    room[..end].copy_from_slice(&text.as_bytes()[..end]);
+    length.copy_from_slice(&(end as u64).to_ne_bytes());
 }
 
-fn read_text<const N: usize>(words: &[AtomicU64]) -> Text<N> {
+fn read_text<const N: usize>(words: Words<'_>) -> Text<N> {
     let mut text = Text {
         bytes: [0; N],
         length: 0,
     };
-    for (chunk, cell) in text.bytes.chunks_mut(WORD).zip(&words[1..]) {
-        let bytes = cell.load(Ordering::Relaxed).to_ne_bytes();
-        chunk.copy_from_slice(&bytes[..chunk.len()]);
-    }
-    text.length =
-        usize::try_from(words[0].load(Ordering::Relaxed)).map_or(N, |length| length.min(N));
+    words.load_bytes(1, &mut text.bytes);
+    let length = words.load(0, Ordering::Relaxed);
+    text.length = usize::try_from(length).map_or(N, |length| length.min(N));
     text
 }
 
@@ -168,6 +162,8 @@ impl Boundary for str {
 mod tests {
     use super::*;
 
+    use crate::sys::atomic::AtomicU64;
+
     fn words() -> Vec<AtomicU64> {
         (0..WORDS).map(|_| AtomicU64::new(0)).collect()
     }
@@ -175,20 +171,25 @@ mod tests {
     #[test]
     fn an_empty_box_has_no_note() {
         let words = words();
-        assert_eq!(BlackBox::new(&words).unwrap().panic_note(), None);
+        assert_eq!(
+            BlackBox::new(Words::open(&words)).unwrap().panic_note(),
+            None
+        );
     }
 
     #[test]
     fn a_note_comes_back_with_text_place_and_thread() {
         let words = words();
-        let black_box = BlackBox::new(&words).unwrap();
+        let black_box = BlackBox::new(Words::open(&words)).unwrap();
         let here = Location::caller();
-        black_box.record_panic(
-            "index out of bounds",
-            Some(here),
-            "main",
-            Duration::from_secs(5),
-        );
+        black_box
+            .record_panic(
+                "index out of bounds",
+                Some(here),
+                "main",
+                Duration::from_secs(5),
+            )
+            .unwrap();
         let note = black_box.panic_note().unwrap();
         assert_eq!(note.text.as_str(), "index out of bounds");
         assert_eq!(note.file.as_str(), file!());
@@ -197,16 +198,18 @@ mod tests {
             (note.thread.as_str(), note.at),
             ("main", Duration::from_secs(5))
         );
-        black_box.clear();
+        black_box.clear().unwrap();
         assert_eq!(black_box.panic_note(), None);
     }
 
     #[test]
     fn a_long_text_is_cut_between_characters() {
         let words = words();
-        let black_box = BlackBox::new(&words).unwrap();
+        let black_box = BlackBox::new(Words::open(&words)).unwrap();
         let long = format!("x{}", "ä".repeat(600));
-        black_box.record_panic(&long, None, "", Duration::ZERO);
+        black_box
+            .record_panic(&long, None, "", Duration::ZERO)
+            .unwrap();
         let note = black_box.panic_note().unwrap();
         assert!(long.starts_with(note.text.as_str()));
         assert_eq!(note.text.as_str().len(), TEXT - 1);
@@ -219,7 +222,10 @@ mod tests {
             word.store(u64::MAX, Ordering::Relaxed);
         }
         words[0].store(1, Ordering::Relaxed);
-        let note = BlackBox::new(&words).unwrap().panic_note().unwrap();
+        let note = BlackBox::new(Words::open(&words))
+            .unwrap()
+            .panic_note()
+            .unwrap();
         assert_eq!(note.text.as_str(), "");
     }
 }

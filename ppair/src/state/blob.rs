@@ -1,13 +1,11 @@
 //! Bytes of any length in words of the segment: pure, without a system call and without `unsafe`. They are written once, before
 //! the first fork, and read as something that a wild write may have changed since.
 
-use core::sync::atomic::{AtomicU64, Ordering};
-
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::commit::words_for;
+use super::words::{WORD, words_for};
+use crate::sys::atomic::{AtomicU64, Ordering};
 
-const WORD: usize = size_of::<u64>();
 const LENGTH: usize = 0;
 const CHECKSUM: usize = 1;
 const BYTES: usize = 2;

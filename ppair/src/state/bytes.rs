@@ -1,4 +1,4 @@
-//! The two steps between a `T` and its bytes.
+//! The steps between a `T` and its bytes.
 
 use core::mem::MaybeUninit;
 
@@ -8,6 +8,45 @@ use super::layout::{Invalid, Layout};
 /// The layout of `T`, at one place for the whole program.
 pub(crate) fn layout<T: HardState>() -> &'static Layout {
     &const { T::LAYOUT }
+}
+
+/// The first gaps of a type, found while the program is compiled: zeroing them is then a few stores to places that the compiler
+/// knows.
+struct Gaps<T>(T);
+
+/// More gaps than this are looked up in the layout at run time.
+const LISTED: usize = 16;
+
+impl<T: HardState> Gaps<T> {
+    const LIST: ([(usize, usize); LISTED], usize) = T::LAYOUT.first_gaps::<LISTED>();
+}
+
+/// Zeroes the gaps of the `T` whose bytes start at `to`.
+///
+/// # Safety
+///
+/// `size_of::<T>()` writable bytes start there.
+#[inline]
+unsafe fn zero_gaps<T: HardState>(to: *mut MaybeUninit<u8>) {
+    let (gaps, count) = const { Gaps::<T>::LIST };
+    if count <= LISTED {
+        let mut at = 0;
+        while at < count {
+            let (start, length) = gaps[at];
+            // SAFETY: gaps are ranges within the type's size, so this many bytes are writable there.
+            let start = unsafe { to.add(start) };
+            // SAFETY: as above.
+            unsafe { core::ptr::write_bytes(start, 0, length) };
+            at += 1;
+        }
+        return;
+    }
+    layout::<T>().gaps(&mut |gap| {
+        // SAFETY: `gaps` visits ranges within the type's size.
+        let start = unsafe { to.add(gap.start) };
+        // SAFETY: as above: `gap.len()` writable bytes begin at `start`.
+        unsafe { core::ptr::write_bytes(start, 0, gap.len()) };
+    });
 }
 
 /// Copies `value` into `staged` and zeroes its gaps there. Padding is never read from the `T`.
@@ -26,13 +65,37 @@ pub(crate) fn stage<T: HardState>(value: &T, staged: &mut [u8]) {
     // uninitialised bytes in `staged` where `T` has padding; they are overwritten below before anything reads them.
     unsafe { core::ptr::copy_nonoverlapping(from, to, size_of::<T>()) };
     if const { T::LAYOUT.is_padded() } {
-        layout::<T>().gaps(&mut |gap| {
-            // SAFETY: `gaps` visits ranges within the type's size, which is within `staged`.
-            let start = unsafe { to.add(gap.start) };
-            // SAFETY: as above: `gap.len()` writable bytes begin at `start`.
-            unsafe { core::ptr::write_bytes(start, 0, gap.len()) };
-        });
+        // SAFETY: `staged` is long enough, as asserted.
+        unsafe { zero_gaps::<T>(to) };
     }
+}
+
+/// Lets `look` see the bytes of `value`, of which the gaps are zero. Without gaps they are those of the value itself.
+#[inline]
+pub(crate) fn with_bytes<T: HardState, R>(value: &T, look: impl FnOnce(&[u8]) -> R) -> R {
+    if const { !T::LAYOUT.is_padded() } {
+        let start = core::ptr::from_ref(value).cast::<u8>();
+        // SAFETY: the bytes of one value, borrowed as long; none of them is padding, so all are initialised.
+        return look(unsafe { core::slice::from_raw_parts(start, size_of::<T>()) });
+    }
+    let mut staged = MaybeUninit::<T>::uninit();
+    let to = staged.as_mut_ptr().cast::<MaybeUninit<u8>>();
+    let from = core::ptr::from_ref(value).cast::<MaybeUninit<u8>>();
+    // SAFETY: two distinct objects of the same type, as bytes that need not be initialised.
+    unsafe { core::ptr::copy_nonoverlapping(from, to, size_of::<T>()) };
+    // SAFETY: `staged` has the bytes of a `T`.
+    unsafe { zero_gaps::<T>(to) };
+    // SAFETY: the fields are initialised by the copy, and the gaps between them by `zero_gaps`.
+    look(unsafe { core::slice::from_raw_parts(to.cast::<u8>(), size_of::<T>()) })
+}
+
+/// Checks that these are the bytes of a `T`. Where any bytes are, there is only their number to check.
+#[inline]
+pub(crate) fn validate<T: HardState>(bytes: &[u8]) -> Result<(), Invalid> {
+    if const { T::LAYOUT.is_any_bytes() } && bytes.len() == size_of::<T>() {
+        return Ok(());
+    }
+    layout::<T>().validate(bytes)
 }
 
 /// The value whose bytes these are.
@@ -41,7 +104,7 @@ pub(crate) fn stage<T: HardState>(value: &T, staged: &mut [u8]) {
 ///
 /// If they are no value of a `T`.
 pub(crate) fn value_of<T: HardState>(bytes: &[u8]) -> Result<T, Invalid> {
-    layout::<T>().validate(bytes)?;
+    validate::<T>(bytes)?;
     // SAFETY: as many bytes as a `T` has, as `validate` found, and every one of them valid for `T`, which is all that a
     // `HardState` asks of its bytes; their alignment is of no importance to an unaligned read.
     Ok(unsafe { bytes.as_ptr().cast::<T>().read_unaligned() })

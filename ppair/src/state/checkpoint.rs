@@ -1,6 +1,6 @@
 //! `Checkpoint<T>`: the user's handle on a hard state. This file makes the two steps between a `T` and the bytes of a slot.
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -8,11 +8,16 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
 use super::HardState;
-use super::bytes::{layout, stage, value_of};
-use super::commit::{Fenced, Region, tag, words_for};
-use super::recovery::{Origin, Recovered};
+use super::bytes::{stage, validate, with_bytes};
+use super::commit::{CommitError, Committer};
+use super::edit::Edit;
+use super::recovery::{Origin, Recovered, choose};
+use super::redo::{Chain, Entry, Tail};
+use super::region::{BIG, Region};
 use super::segment::Segment;
 use super::stored::Stored;
+use super::working::{Buffer, Working};
+use crate::sys::unforked::Unforked;
 
 /// A hard state of type `T`: a value that survives the death of the worker.
 ///
@@ -20,7 +25,11 @@ use super::stored::Stored;
 /// killed at any instruction leaves either the value before or the value after. The next worker's `Checkpoint<T>` starts
 /// with it.
 ///
-/// It is a handle: clones of it are the same hard state, and it can be sent to and shared between threads.
+/// It is a handle: clones of it are the same hard state, and it can be sent to and shared between threads. Any number of threads may
+/// commit, one after the other; nobody who reads waits for one who is in the closure of an `update`.
+///
+/// From 64 KiB on a hard state is *big*: [`patch`](Self::patch) and [`edit`](Self::edit) then commit only the places that they change, and
+/// [`read`](Self::read) and [`get`](Self::get) look at it without a copy of the whole.
 ///
 /// ```no_run
 /// use ppair::{Checkpoint, HardState};
@@ -52,24 +61,52 @@ assert_not_impl_any!(Checkpoint<core::marker::PhantomData<*const ()>>: Send, Syn
 
 struct Shared<T> {
     /// The incarnation that this process may commit as.
-    incarnation: &'static AtomicU32,
+    incarnation: Identity,
     region: Region<'static>,
-    /// What this worker started from, and the generation that was published then.
-    start: T,
     origin: Origin,
-    /// One commit at a time. The lock lives in the worker and dies with it. Its buffer holds the bytes of the value with
-    /// zeroed gaps, filled up to whole words.
-    staged: Mutex<Box<[u8]>>,
+    /// What this worker started from. A big state has a working copy instead.
+    start: Option<Box<T>>,
+    working: Option<Working<T>>,
+    /// One commit at a time. The lock lives in the worker and dies with it.
+    turn: Mutex<Turn>,
     /// The thread that is committing, by the address of a thread-local, or 0.
     committing: AtomicUsize,
 }
 
-// SAFETY: the only `T` in here is handed out by copy, to threads that a `T` may be sent to; everything else is `Send` by
-// itself.
+// SAFETY: the only `T` in here is handed out by copy or by reference, to threads that a `T` may be sent to; everything else is
+// `Send` by itself.
 unsafe impl<T: HardState + Send> Send for Shared<T> {}
-// SAFETY: as for `Send`: a shared `T` is only ever copied, and it has no interior mutability (the contract of `HardState`).
+// SAFETY: as for `Send`: a shared `T` is only ever read, and it has no interior mutability (the contract of `HardState`).
 // The shared memory is accessed through atomics only.
 unsafe impl<T: HardState + Send> Sync for Shared<T> {}
+
+/// Who this process is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity {
+    /// The incarnation of the worker.
+    pub(crate) incarnation: &'static AtomicU32,
+    /// The same in the worker itself, and 0 in a process that it has forked.
+    pub(crate) unforked: Unforked,
+}
+
+/// What the thread that commits has to know.
+#[derive(Debug)]
+struct Turn {
+    /// The incarnation that has begun to commit; 0 if none.
+    begun: u32,
+    /// The slot not to be overwritten, as long as this worker has published nothing.
+    keep: Option<usize>,
+    /// Whether this worker has published anything.
+    has_published: bool,
+    /// Where the next change of a big state goes.
+    tail: Option<Tail>,
+    /// Room for that change.
+    entry: Entry,
+}
+
+const fn is_big<T>() -> bool {
+    size_of::<T>() >= BIG
+}
 
 impl<T: HardState> Clone for Checkpoint<T> {
     fn clone(&self) -> Self {
@@ -89,25 +126,37 @@ impl<T: HardState + core::fmt::Debug> core::fmt::Debug for Checkpoint<T> {
 }
 
 impl<T: HardState> Checkpoint<T> {
-    /// The handle of the worker for region `number` of the segment.
+    /// The handle of the worker for region `number` of the segment. `initial` writes the bytes of the initial value.
     pub(crate) fn new(
         segment: &'static Segment,
         number: usize,
-        incarnation: &'static AtomicU32,
+        incarnation: Identity,
         recovered: &Recovered,
-        initial: fn() -> T,
     ) -> Self {
-        let region = segment.region(number);
-        let start = recovered.bytes.as_deref().map_or_else(initial, |bytes| {
-            value_of(bytes).expect("recovery has found these bytes valid")
-        });
-        let staged = vec![0; words_for(region.bytes()) * size_of::<u64>()].into_boxed_slice();
+        let initial = segment.specs()[number].initial;
+        let fill = |bytes: &mut [u8]| match recovered.bytes.as_deref() {
+            Some(recovered) => bytes.copy_from_slice(recovered),
+            None => initial(bytes),
+        };
+        let buffer = Buffer::<T>::filled(fill).expect("recovery has found these bytes valid");
+        let (start, working) = if is_big::<T>() {
+            (None, Some(Working::new(buffer)))
+        } else {
+            (Some(Box::new(*buffer.value())), None)
+        };
         let shared = Shared {
             incarnation,
-            region,
+            region: segment.region(number),
             start,
+            working,
             origin: recovered.origin,
-            staged: Mutex::new(staged),
+            turn: Mutex::new(Turn {
+                begun: 0,
+                keep: recovered.origin.slot_to_keep(),
+                has_published: false,
+                tail: None,
+                entry: Entry::default(),
+            }),
             committing: AtomicUsize::new(0),
         };
         Self {
@@ -123,7 +172,48 @@ impl<T: HardState> Checkpoint<T> {
     /// followed by one that starts from the newest checkpoint that is whole.
     #[must_use]
     pub fn load(&self) -> T {
-        self.load_with_generation().1
+        match &self.shared.working {
+            Some(working) => working.read(|value| *value),
+            None => self.load_small().1,
+        }
+    }
+
+    /// Lets `look` see the last committed value. A big state is not copied for that; while `look` runs, commits of other threads to
+    /// it wait before they return, and other readers do not.
+    ///
+    /// # Panics
+    ///
+    /// As [`load`](Self::load), and if `look` does. A commit to the same big state inside `look` panics.
+    pub fn read<R>(&self, look: impl FnOnce(&T) -> R) -> R {
+        match &self.shared.working {
+            Some(working) => {
+                let reading = Reading::of(Arc::as_ptr(&self.shared).addr());
+                let result = working.read(look);
+                drop(reading);
+                result
+            }
+            None => look(&self.load_small().1),
+        }
+    }
+
+    /// A copy of one place of the last committed value.
+    ///
+    /// ```no_run
+    /// # use ppair::{Checkpoint, HardState};
+    /// # #[derive(Clone, Copy, HardState)]
+    /// # #[repr(C)]
+    /// # struct Table { hits: [u64; 65_536] }
+    /// fn hits(table: &Checkpoint<Table>, row: usize) -> u64 {
+    ///     table.get(|table| &table.hits[row])
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`read`](Self::read).
+    #[must_use]
+    pub fn get<U: HardState>(&self, place: impl for<'v> FnOnce(&'v T) -> &'v U) -> U {
+        self.read(|value| *place(value))
     }
 
     /// The last committed value with its generation and what its bytes mean, to be kept outside of the pair: see [`Stored`].
@@ -134,30 +224,36 @@ impl<T: HardState> Checkpoint<T> {
     /// As [`load`](Self::load).
     #[must_use]
     pub fn stored(&self) -> Stored {
-        let (generation, value) = self.load_with_generation();
+        if let Some(working) = &self.shared.working {
+            // No commit changes value or generation meanwhile.
+            let turn = self.turn();
+            let generation = self.shared.generation_of_value(&turn);
+            return working.read(|value| Stored::of(value, generation));
+        }
+        let (generation, value) = self.load_small();
         Stored::of(&value, generation)
     }
 
-    fn load_with_generation(&self) -> (u64, T) {
-        let Shared {
-            region,
-            start,
-            origin,
-            ..
-        } = &*self.shared;
+    fn load_small(&self) -> (u64, T) {
+        let region = self.shared.region;
+        let incarnation = self.shared.incarnation();
         loop {
             let mut value = MaybeUninit::<T>::uninit();
-            if region.published().generation == origin.committed() {
-                return (origin.generation(), *start);
+            if region.published(incarnation).generation == self.shared.origin.committed() {
+                let start = self.shared.start.as_deref();
+                return (
+                    self.shared.origin.generation(),
+                    *start.expect("a small state has one"),
+                );
             }
-            let Some(published) = region.read(as_bytes_mut(&mut value)) else {
+            let Some(published) = region.read(incarnation, as_bytes_mut(&mut value)) else {
                 core::hint::spin_loop();
                 continue;
             };
             // SAFETY: `read` has written every byte of `value`, and a byte is always a valid `u8`.
             let bytes =
                 unsafe { core::slice::from_raw_parts(value.as_ptr().cast::<u8>(), size_of::<T>()) };
-            if let Err(invalid) = layout::<T>().validate(bytes) {
+            if let Err(invalid) = validate::<T>(bytes) {
                 panic!("the hard state in the segment was overwritten by a wild write: {invalid}");
             }
             // SAFETY: every byte is written, and `validate` has found every one of them valid for `T`, which is all that a
@@ -175,19 +271,19 @@ impl<T: HardState> Checkpoint<T> {
     /// [`update`](Self::update) of the same checkpoint.
     pub fn store(&self, value: T) {
         self.try_store(value)
-            .unwrap_or_else(|fenced| panic!("{fenced}"));
+            .unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Commits `value` and returns its generation.
     ///
     /// # Errors
     ///
-    /// [`Fenced`] if a newer worker has taken over. Nothing was committed, and nothing will be: end this process.
+    /// [`CommitError::Fenced`] if a newer worker has taken over. Nothing was committed, and nothing will be: end this process.
     ///
     /// # Panics
     ///
     /// If it is called inside an [`update`](Self::update) of the same checkpoint.
-    pub fn try_store(&self, value: T) -> Result<u64, Fenced> {
+    pub fn try_store(&self, value: T) -> Result<u64, CommitError> {
         let mut turn = self.turn();
         let committed = turn.commit(&value);
         drop(turn);
@@ -198,24 +294,26 @@ impl<T: HardState> Checkpoint<T> {
     /// Changes the value and commits it, and returns what `change` returns. Of several threads one at a time is in
     /// `change`, which sees the last committed value. If `change` panics, nothing is committed.
     ///
+    /// All of the value is committed; for a part of a big state there is [`patch`](Self::patch).
+    ///
     /// # Panics
     ///
     /// As [`store`](Self::store) and [`load`](Self::load), and if `change` does.
     pub fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
         self.try_update(change)
-            .unwrap_or_else(|fenced| panic!("{fenced}"))
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// As [`update`](Self::update).
     ///
     /// # Errors
     ///
-    /// [`Fenced`] if a newer worker has taken over. Nothing was committed, and nothing will be: end this process.
+    /// As [`try_store`](Self::try_store).
     ///
     /// # Panics
     ///
     /// As [`try_store`](Self::try_store) and [`load`](Self::load), and if `change` does.
-    pub fn try_update<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R, Fenced> {
+    pub fn try_update<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R, CommitError> {
         let mut turn = self.turn();
         let mut value = self.load();
         let returned = change(&mut value);
@@ -225,11 +323,126 @@ impl<T: HardState> Checkpoint<T> {
         committed.map(|_| returned)
     }
 
+    /// Changes one place of the value and commits it, and returns what `change` returns. `place` says which place it is;
+    /// `change` gets a copy of what stands there. If it panics, nothing is committed.
+    ///
+    /// Of a big state only that place is committed, at a cost that does not depend on the size of the rest.
+    ///
+    /// ```no_run
+    /// use ppair::{Checkpoint, HardState};
+    ///
+    /// #[derive(Clone, Copy, HardState)]
+    /// #[repr(C)]
+    /// struct Row {
+    ///     hits: u64,
+    ///     last: u64,
+    /// }
+    ///
+    /// #[derive(Clone, Copy, HardState)]
+    /// #[repr(C)]
+    /// struct Table {
+    ///     rows: [Row; 10_000],
+    /// }
+    ///
+    /// impl Default for Table {
+    ///     fn default() -> Self {
+    ///         Table { rows: [Row { hits: 0, last: 0 }; 10_000] }
+    ///     }
+    /// }
+    ///
+    /// #[ppair::main]
+    /// fn main(table: Checkpoint<Table>) {
+    ///     for number in 0..10_000 {
+    ///         table.patch(|table| &table.rows[number], |row| row.hits += 1);
+    ///     }
+    ///     println!("{}", table.read(|table| table.rows.iter().map(|row| row.hits).sum::<u64>()));
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`edit`](Self::edit).
+    pub fn patch<U: HardState, R>(
+        &self,
+        place: impl for<'v> FnOnce(&'v T) -> &'v U,
+        change: impl FnOnce(&mut U) -> R,
+    ) -> R {
+        self.edit(|edit| edit.patch(place, change))
+    }
+
+    /// As [`patch`](Self::patch).
+    ///
+    /// # Errors
+    ///
+    /// As [`try_edit`](Self::try_edit).
+    ///
+    /// # Panics
+    ///
+    /// As [`try_edit`](Self::try_edit).
+    pub fn try_patch<U: HardState, R>(
+        &self,
+        place: impl for<'v> FnOnce(&'v T) -> &'v U,
+        change: impl FnOnce(&mut U) -> R,
+    ) -> Result<R, CommitError> {
+        self.try_edit(|edit| edit.patch(place, change))
+    }
+
+    /// Changes several places in one commit, all or nothing, and returns what `change` returns. If `change` panics, nothing is
+    /// committed.
+    ///
+    /// ```no_run
+    /// # use ppair::{Checkpoint, HardState};
+    /// # #[derive(Clone, Copy, HardState)]
+    /// # #[repr(C)]
+    /// # struct Bank { accounts: [i64; 10_000] }
+    /// fn transfer(bank: &Checkpoint<Bank>, from: usize, to: usize, amount: i64) {
+    ///     bank.edit(|edit| {
+    ///         edit.patch(|bank| &bank.accounts[from], |account| *account -= amount);
+    ///         edit.patch(|bank| &bank.accounts[to], |account| *account += amount);
+    ///     });
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`store`](Self::store) and [`load`](Self::load), as [`Edit::patch`], if `change` does, and if the changes are
+    /// [too large](CommitError::TooLarge) for the log.
+    pub fn edit<R>(&self, change: impl FnOnce(&mut Edit<'_, T>) -> R) -> R {
+        self.try_edit(change)
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`edit`](Self::edit).
+    ///
+    /// # Errors
+    ///
+    /// As [`try_store`](Self::try_store), and [`CommitError::TooLarge`] if the changed places of a big state are more than half of
+    /// it. Nothing was stored then.
+    ///
+    /// # Panics
+    ///
+    /// As [`try_store`](Self::try_store) and [`Edit::patch`], and if `change` does.
+    pub fn try_edit<R>(
+        &self,
+        change: impl FnOnce(&mut Edit<'_, T>) -> R,
+    ) -> Result<R, CommitError> {
+        let mut turn = self.turn();
+        let returned = match &self.shared.working {
+            Some(working) => turn.edit_big(working, change)?,
+            None => turn.edit_small(self.load_small().1, change)?,
+        };
+        drop(turn);
+        after_commit();
+        Ok(returned)
+    }
+
     /// The generation of the last committed value: 0 before the first commit, then 1, 2, 3 and so on over all workers. If the
     /// pair began with a stored checkpoint, it goes on from that one's generation.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.shared.region.published().generation
+        let Shared { incarnation, .. } = &*self.shared;
+        let incarnation = incarnation.incarnation.load(Ordering::Relaxed);
+        self.shared.region.published(incarnation).generation
     }
 
     /// Which checkpoint this worker started from.
@@ -238,49 +451,218 @@ impl<T: HardState> Checkpoint<T> {
         self.shared.origin
     }
 
-    fn turn(&self) -> Turn<'_, T> {
+    /// Keeps what is committed now as the healthy checkpoint.
+    pub(crate) fn mark_healthy(&self) -> Result<(), CommitError> {
+        let mut turn = self.turn();
+        let committer = turn.committer()?;
+        turn.keep_healthy(&committer)
+    }
+
+    fn turn(&self) -> InTurn<'_, T> {
         let me = thread_token();
         assert!(
             self.shared.committing.load(Ordering::Relaxed) != me,
             "a checkpoint cannot be stored or updated inside its own `update`; change the value that `update` hands out"
         );
-        // A panic of another thread's `change` poisons the lock, but it has changed nothing: the buffer is written whole
-        // before each commit.
-        let staged = self
+        if is_big::<T>() {
+            let state = Arc::as_ptr(&self.shared).addr();
+            assert!(
+                !READING.with_borrow(|states| states.contains(&state)),
+                "a big checkpoint cannot be changed inside its own `read`; change it afterwards"
+            );
+        }
+        // A panic of another thread's `change` poisons the lock, but it has changed nothing.
+        let turn = self
             .shared
-            .staged
+            .turn
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         self.shared.committing.store(me, Ordering::Relaxed);
-        Turn {
+        InTurn {
+            checkpoint: self,
             shared: &self.shared,
-            staged,
+            turn,
+        }
+    }
+}
+
+impl<T> Shared<T> {
+    fn incarnation(&self) -> u32 {
+        self.incarnation.incarnation.load(Ordering::Relaxed)
+    }
+
+    /// The generation of the value that this worker has: what it started from, until it has published something.
+    fn generation_of_value(&self, turn: &Turn) -> u64 {
+        if turn.has_published {
+            self.region.published(self.incarnation()).generation
+        } else {
+            self.origin.generation()
         }
     }
 }
 
 /// The right to commit, held by one thread of the worker.
-struct Turn<'a, T> {
+struct InTurn<'a, T> {
+    checkpoint: &'a Checkpoint<T>,
     shared: &'a Shared<T>,
-    staged: MutexGuard<'a, Box<[u8]>>,
+    turn: MutexGuard<'a, Turn>,
 }
 
-impl<T: HardState> Turn<'_, T> {
-    fn commit(&mut self, value: &T) -> Result<u64, Fenced> {
-        stage(value, &mut self.staged);
-        let Shared {
-            region,
-            origin,
-            incarnation,
-            ..
-        } = self.shared;
-        let is_first = region.published().generation == origin.committed();
-        let keep = origin.slot_to_keep().filter(|_| is_first);
-        region.commit(tag(incarnation.load(Ordering::Relaxed)), &self.staged, keep)
+impl<T> core::ops::Deref for InTurn<'_, T> {
+    type Target = Turn;
+    fn deref(&self) -> &Turn {
+        &self.turn
     }
 }
 
-impl<T> Drop for Turn<'_, T> {
+impl<T: HardState> InTurn<'_, T> {
+    fn commit(&mut self, value: &T) -> Result<u64, CommitError> {
+        let committer = self.committer()?;
+        let region = self.shared.region;
+        let generation = match &self.shared.working {
+            None => with_bytes(value, |bytes| region.commit(&committer, bytes)),
+            Some(working) => {
+                let staged = Buffer::<T>::filled(|bytes| stage(value, bytes));
+                let staged = staged.expect("a value is valid");
+                let bytes = &staged.bytes()[..size_of::<T>()];
+                let generation = region.commit_whole(&committer, &mut self.turn.tail, bytes)?;
+                // SAFETY: this thread has the turn; the bytes are those of a `T`.
+                unsafe { working.write(|buffer| *buffer = staged) };
+                Ok(generation)
+            }
+        }?;
+        self.published();
+        Ok(generation)
+    }
+
+    fn published(&mut self) {
+        self.turn.keep = None;
+        self.turn.has_published = true;
+    }
+
+    fn edit_small<R>(
+        &mut self,
+        value: T,
+        change: impl FnOnce(&mut Edit<'_, T>) -> R,
+    ) -> Result<R, CommitError> {
+        let buffer = Buffer::<T>::filled(|bytes| stage(&value, bytes)).expect("a value is valid");
+        let entry = &mut self.turn.entry;
+        let returned = change(&mut Edit::new(buffer.value(), buffer.bytes(), entry));
+        if self.turn.entry.is_empty() {
+            return Ok(returned);
+        }
+        let mut bytes = buffer.bytes().to_vec();
+        self.turn.entry.apply(&mut bytes);
+        let committer = self.committer()?;
+        let region = self.shared.region;
+        region.commit(&committer, &bytes[..size_of::<T>()])?;
+        self.published();
+        Ok(returned)
+    }
+
+    fn edit_big<R>(
+        &mut self,
+        working: &Working<T>,
+        change: impl FnOnce(&mut Edit<'_, T>) -> R,
+    ) -> Result<R, CommitError> {
+        let shared = self.shared;
+        // SAFETY: this thread has the turn, and changes nothing before the last use of `buffer`.
+        let buffer = unsafe { working.in_turn() };
+        let entry = &mut self.turn.entry;
+        let returned = change(&mut Edit::new(buffer.value(), buffer.bytes(), entry));
+        if self.turn.entry.is_empty() {
+            return Ok(returned);
+        }
+        let committer = self.committer()?;
+        let region = shared.region;
+        let start = match self.turn.tail {
+            Some(_) => None,
+            None => self.chain(&region, &committer),
+        };
+        let Turn { tail, entry, .. } = &mut *self.turn;
+        if tail.is_none() && start.is_none() {
+            // Nothing is there to go on from: the first commit of all is one of the whole value.
+            let mut bytes = buffer.bytes().to_vec();
+            entry.apply(&mut bytes);
+            region.commit_whole(&committer, tail, &bytes[..size_of::<T>()])?;
+        } else {
+            region.commit_part(&committer, tail, start, entry)?;
+        }
+        let apply = |buffer: &mut Buffer<T>| {
+            for (first, words) in entry.ranges() {
+                // SAFETY: whole words of a value of a `T`, as `Edit` has made sure.
+                unsafe { buffer.overwrite(first, words) };
+            }
+        };
+        // SAFETY: this thread has the turn, and `buffer` is not used any more.
+        unsafe { working.write(apply) };
+        self.published();
+        Ok(returned)
+    }
+
+    /// This process, if it may commit. What has to be done before a commit is done.
+    #[inline]
+    fn committer(&mut self) -> Result<Committer, CommitError> {
+        let Identity {
+            incarnation,
+            unforked,
+        } = self.shared.incarnation;
+        let incarnation = incarnation.load(Ordering::Relaxed);
+        // A process that the worker has forked is not the worker.
+        if unforked.get() != incarnation {
+            return Err(CommitError::Fenced);
+        }
+        let committer = Committer {
+            incarnation,
+            keep: self.turn.keep,
+            start: self.shared.origin.generation(),
+        };
+        let region = self.shared.region;
+        if self.turn.begun != incarnation {
+            region.published_in_turn(&committer)?;
+            region.begin(incarnation)?;
+            self.turn.begun = incarnation;
+            self.turn.tail = None;
+        }
+        if region.is_marked() {
+            self.keep_healthy(&committer)?;
+        }
+        Ok(committer)
+    }
+
+    /// Where the value that this worker has lies in the segment.
+    fn chain(&self, region: &Region<'_>, committer: &Committer) -> Option<Chain> {
+        let own = if self.turn.has_published {
+            None
+        } else {
+            self.shared.origin.chain()
+        };
+        own.or_else(|| Some(choose(region, committer.incarnation)?.1))
+    }
+
+    #[cold]
+    fn keep_healthy(&mut self, committer: &Committer) -> Result<(), CommitError> {
+        let region = self.shared.region;
+        region.published_in_turn(committer)?;
+        let generation = self.shared.generation_of_value(&self.turn);
+        let has_checkpoint = self.turn.has_published || self.shared.origin.chain().is_some();
+        if has_checkpoint && generation != 0 {
+            if self.shared.working.is_some() {
+                if let Some(chain) = self.chain(&region, committer) {
+                    region.keep_healthy(committer.incarnation, chain)?;
+                }
+            } else {
+                let checkpoint = self.checkpoint.load_small().1;
+                with_bytes(&checkpoint, |bytes| {
+                    region.keep_healthy_small(committer.incarnation, generation, bytes)
+                })?;
+            }
+        }
+        Ok(region.set_marked(false)?)
+    }
+}
+
+impl<T> Drop for InTurn<'_, T> {
     fn drop(&mut self) {
         // The guard is dropped after this, so the next holder of the lock sets its own token afterwards.
         self.shared.committing.store(0, Ordering::Relaxed);
@@ -293,11 +675,52 @@ fn thread_token() -> usize {
     TOKEN.with(|token| core::ptr::from_ref(token).addr())
 }
 
+thread_local! {
+    /// The big states that this thread is looking at.
+    static READING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// As long as it lives, this thread looks at a big state.
+struct Reading;
+
+impl Reading {
+    fn of(state: usize) -> Self {
+        READING.with_borrow_mut(|states| states.push(state));
+        Self
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        READING.with_borrow_mut(Vec::pop);
+    }
+}
+
 fn as_bytes_mut<T>(value: &mut MaybeUninit<T>) -> &mut [MaybeUninit<u8>] {
     let start = value.as_mut_ptr().cast::<MaybeUninit<u8>>();
     // SAFETY: `size_of::<T>()` bytes of one object, borrowed mutably as long as the result lives; bytes that may be
     // uninitialised are what `MaybeUninit<u8>` stands for.
     unsafe { core::slice::from_raw_parts_mut(start, size_of::<T>()) }
+}
+
+/// Runs `work` where there is room for some values of this size on the stack.
+pub(crate) fn with_stack_for<R: Send>(size: usize, work: impl FnOnce() -> R + Send) -> R {
+    if size < BIG {
+        return work();
+    }
+    // Unoptimised code keeps a copy for each move.
+    let room = size.saturating_mul(8).saturating_add(1 << 20);
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(room);
+        match thread.spawn_scoped(scope, work) {
+            Ok(thread) => thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(error) => panic!(
+                "no thread with a stack of {room} bytes for a large initial hard state: {error}"
+            ),
+        }
+    })
 }
 
 /// What runs after each commit of this process, when no lock is held: nothing but in a degraded worker.
@@ -327,3 +750,7 @@ fn after_commit() {
 #[cfg(test)]
 #[path = "checkpoint_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "big_tests.rs"]
+mod big_tests;

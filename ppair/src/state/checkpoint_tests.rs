@@ -3,6 +3,7 @@ use std::thread;
 
 use super::*;
 use crate::HardState;
+use crate::state::bytes::layout;
 use crate::state::recovery::{Source, recover};
 use crate::state::segment::RegionSpec;
 
@@ -15,17 +16,25 @@ struct Padded {
     flag: bool,
 }
 
-fn segment<T: HardState + Default>() -> &'static Segment {
+pub(super) fn segment<T: HardState + Default>() -> &'static Segment {
     let segment = Segment::create(vec![RegionSpec::of::<T>()], &[]).expect("shared memory");
     Box::leak(Box::new(segment))
 }
 
 /// The handle of a worker that starts now as `incarnation`.
-fn enter<T: HardState + Default>(segment: &'static Segment, incarnation: u32) -> Checkpoint<T> {
-    segment.fence(incarnation);
-    let recovered = recover(&segment.region(0), layout::<T>(), &mut || None);
-    let incarnation = Box::leak(Box::new(AtomicU32::new(incarnation)));
-    Checkpoint::new(segment, 0, incarnation, &recovered, T::default)
+pub(super) fn enter<T: HardState + Default>(
+    segment: &'static Segment,
+    incarnation: u32,
+) -> Checkpoint<T> {
+    segment.fence(incarnation).unwrap();
+    let recovered = recover(&segment.region(0), incarnation, layout::<T>(), &mut || None);
+    let unforked = Unforked::new();
+    unforked.set(incarnation);
+    let identity = Identity {
+        incarnation: Box::leak(Box::new(AtomicU32::new(incarnation))),
+        unforked,
+    };
+    Checkpoint::new(segment, 0, identity, &recovered)
 }
 
 #[test]
@@ -79,7 +88,7 @@ fn padding_is_zero_in_the_slot() {
         flag: true,
     });
     let mut out = vec![0; size_of::<Padded>()];
-    let slot = segment.region(0).published().slot;
+    let slot = segment.region(0).published(1).slot;
     assert_eq!(segment.region(0).read_checked(slot, &mut out), Some(1));
     assert_eq!(out, expected);
 }
@@ -118,9 +127,9 @@ fn an_earlier_incarnation_is_fenced() {
     let old = enter::<u64>(segment, 1);
     old.store(1);
     // The next worker's fence, while this process still commits as the first.
-    segment.fence(2);
-    assert_eq!(old.try_store(9), Err(Fenced));
-    assert_eq!(old.try_update(|value| *value = 9), Err(Fenced));
+    segment.fence(2).unwrap();
+    assert_eq!(old.try_store(9), Err(CommitError::Fenced));
+    assert_eq!(old.try_update(|value| *value = 9), Err(CommitError::Fenced));
     assert_eq!((old.load(), old.generation()), (1, 1));
     let panicked = catch_unwind(AssertUnwindSafe(|| old.store(9)));
     assert!(panicked.is_err());
@@ -151,7 +160,7 @@ fn a_wild_write_is_a_panic_that_says_so_and_no_invalid_value() {
     checkpoint.store(true);
     segment
         .region(0)
-        .overwrite_for_test(segment.region(0).published().slot, 2);
+        .overwrite_for_test(segment.region(0).published(1).slot, 2);
     let panicked = catch_unwind(AssertUnwindSafe(|| checkpoint.load()));
     let text = *panicked.unwrap_err().downcast::<String>().expect("a text");
     assert!(text.contains("overwritten by a wild write"), "{text}");

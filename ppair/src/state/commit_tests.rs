@@ -1,42 +1,43 @@
-use memoffset::span_of;
-
+use super::super::region::{SLOT_GENERATION, Shape};
+use super::super::words::Words;
 use super::*;
+use crate::sys::atomic::AtomicU64;
 
 const SIZE_BYTES: usize = 20;
 const FINGERPRINT_OF_TEST: u64 = 0x1234;
 
 fn memory() -> Vec<AtomicU64> {
-    (0..region_words(SIZE_BYTES))
+    (0..Shape::new(SIZE_BYTES).words())
         .map(|_| AtomicU64::new(0))
         .collect()
 }
 
 fn region(words: &[AtomicU64]) -> Region<'_> {
-    let region = Region::new(words, SIZE_BYTES, FINGERPRINT_OF_TEST).unwrap();
-    region.format(0);
+    let region = Region::new(Words::open(words), SIZE_BYTES, FINGERPRINT_OF_TEST).unwrap();
+    region.format(0).unwrap();
     region
 }
 
-fn staged(fill: u8) -> [u8; 24] {
-    let mut bytes = [fill; 24];
-    bytes[SIZE_BYTES..].fill(0);
-    bytes
+fn staged(fill: u8) -> [u8; SIZE_BYTES] {
+    [fill; SIZE_BYTES]
 }
 
-fn read(region: &Region<'_>) -> (u64, [u8; SIZE_BYTES]) {
+fn committer(incarnation: u32) -> Committer {
+    Committer {
+        incarnation,
+        keep: None,
+        start: 0,
+    }
+}
+
+fn read(region: &Region<'_>, incarnation: u32) -> (u64, [u8; SIZE_BYTES]) {
     let mut out = [core::mem::MaybeUninit::new(0); SIZE_BYTES];
-    let published = region.read(&mut out).unwrap();
+    let published = region.read(incarnation, &mut out).unwrap();
     // SAFETY: `read` has written every element, and they were initialised before.
     (
         published.generation,
         out.map(|byte| unsafe { byte.assume_init() }),
     )
-}
-
-#[test]
-fn heads_lie_where_the_format_says() {
-    assert_eq!(span_of!(RegionHeader, published..=size), 0..3 * WORD);
-    assert_eq!(span_of!(SlotHeader, ..), 0..2 * WORD);
 }
 
 #[test]
@@ -64,41 +65,47 @@ fn a_word_comes_back_as_it_was_packed() {
 
 #[test]
 fn the_last_generation_is_followed_by_one() {
-    let last = Published {
-        generation: (1 << GENERATION_BITS) - 1,
-        slot: 0,
-        tag: 0,
-    };
-    assert_eq!(last.next_generation(), 1);
+    assert_eq!(after(GENERATIONS), 1);
 }
 
 #[test]
 fn commits_count_up_and_are_read_back() {
     let words = memory();
     let region = region(&words);
-    region.fence(1);
+    region.fence(1).unwrap();
     for generation in 1..10_u8 {
         assert_eq!(
-            region.commit(1, &staged(generation), None),
+            region.commit(&committer(1), &staged(generation)),
             Ok(u64::from(generation))
         );
         assert_eq!(
-            read(&region),
+            read(&region, 1),
             (u64::from(generation), [generation; SIZE_BYTES])
         );
     }
 }
 
+fn free(incarnation: u32, slot: usize, keep: Option<usize>) -> usize {
+    let published = Published {
+        generation: 1,
+        slot,
+        tag: 0,
+    };
+    Committer {
+        keep,
+        ..committer(incarnation)
+    }
+    .free_slot(published)
+}
+
 #[test]
-fn the_published_slot_is_never_written() {
-    for tag in 0..=255 {
+fn the_published_slot_is_never_written_nor_the_one_that_was_recovered() {
+    for incarnation in 0..=5 {
         for slot in 0..SLOTS {
-            let published = Published {
-                generation: 1,
-                slot,
-                tag,
-            };
-            assert_ne!(published.free_slot(), slot);
+            assert_ne!(free(incarnation, slot, None), slot);
+            for keep in 0..SLOTS {
+                assert_ne!(free(incarnation, slot, Some(keep)), keep);
+            }
         }
     }
 }
@@ -107,16 +114,10 @@ fn the_published_slot_is_never_written() {
 fn neighbours_never_write_the_same_slot() {
     for slot in 0..SLOTS {
         for first in 0..SLOTS {
-            let free = |tag, slot| {
-                Published {
-                    generation: 1,
-                    slot,
-                    tag,
-                }
-                .free_slot()
-            };
-            assert_ne!(free(4, slot), free(5, first));
-            assert_ne!(free(255, slot), free(tag(256), first));
+            for incarnation in [4, 255, u32::MAX] {
+                let next = incarnation.wrapping_add(1);
+                assert_ne!(free(incarnation, slot, None), free(next, first, None));
+            }
         }
     }
 }
@@ -125,27 +126,32 @@ fn neighbours_never_write_the_same_slot() {
 fn a_fenced_incarnation_commits_nothing() {
     let words = memory();
     let region = region(&words);
-    region.fence(1);
-    region.commit(1, &staged(1), None).unwrap();
-    region.fence(2);
-    assert_eq!(region.commit(1, &staged(9), None), Err(Fenced));
-    assert_eq!(read(&region), (1, [1; SIZE_BYTES]));
-    assert_eq!(region.commit(2, &staged(2), None), Ok(2));
-    assert_eq!(read(&region), (2, [2; SIZE_BYTES]));
+    region.fence(1).unwrap();
+    region.commit(&committer(1), &staged(1)).unwrap();
+    region.fence(2).unwrap();
+    assert_eq!(
+        region.commit(&committer(1), &staged(9)),
+        Err(CommitError::Fenced)
+    );
+    assert_eq!(read(&region, 1), (1, [1; SIZE_BYTES]));
+    assert_eq!(region.commit(&committer(2), &staged(2)), Ok(2));
+    assert_eq!(read(&region, 2), (2, [2; SIZE_BYTES]));
+    // The late one still sees its own.
+    assert_eq!(read(&region, 1), (1, [1; SIZE_BYTES]));
 }
 
 #[test]
 fn a_checked_read_refuses_any_flipped_bit() {
     let words = memory();
     let region = region(&words);
-    region.fence(1);
-    region.commit(1, &staged(0x5a), None).unwrap();
-    let slot = region.published().slot;
+    region.fence(1).unwrap();
+    region.commit(&committer(1), &staged(0x5a)).unwrap();
+    let slot = region.published(1).slot;
     let mut out = [0; SIZE_BYTES];
     assert_eq!(region.read_checked(slot, &mut out), Some(1));
     // The last word has four bytes of the value and four that fill it up and mean nothing.
-    for bit in 0..(SLOT_BYTES * WORD + SIZE_BYTES) * 8 {
-        let word = &region.slot(slot)[bit / 64];
+    for bit in 0..(region.shape.bytes_at() * 8 + SIZE_BYTES) * 8 {
+        let word = &region.slot(slot).cells()[bit / 64];
         // A value's bytes lie in the word in memory order.
         let flip = u64::from_ne_bytes((1_u64 << (bit % 64)).to_le_bytes());
         word.fetch_xor(flip, Ordering::Relaxed);
@@ -158,11 +164,11 @@ fn a_checked_read_refuses_any_flipped_bit() {
 #[test]
 fn bytes_of_another_type_never_match() {
     let words = memory();
-    region(&words).commit(0, &staged(1), None).unwrap();
-    let other = Region::new(&words, SIZE_BYTES, FINGERPRINT_OF_TEST + 1).unwrap();
+    region(&words).commit(&committer(0), &staged(1)).unwrap();
+    let other = Region::new(Words::open(&words), SIZE_BYTES, FINGERPRINT_OF_TEST + 1).unwrap();
     assert!(!other.is_formatted());
     assert_eq!(
-        other.read_checked(other.published().slot, &mut [0; SIZE_BYTES]),
+        other.read_checked(other.published(0).slot, &mut [0; SIZE_BYTES]),
         None
     );
 }
@@ -171,15 +177,15 @@ fn bytes_of_another_type_never_match() {
 fn readers_in_other_threads_never_see_a_mixture() {
     let words = memory();
     let region = region(&words);
-    region.fence(1);
-    region.commit(1, &staged(1), None).unwrap();
+    region.fence(1).unwrap();
+    region.commit(&committer(1), &staged(1)).unwrap();
     let rounds = if cfg!(miri) { 50 } else { 50_000 };
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
             let mut last = 0;
             while last < rounds {
                 let mut out = [core::mem::MaybeUninit::new(0); SIZE_BYTES];
-                let Some(published) = region.read(&mut out) else {
+                let Some(published) = region.read(1, &mut out) else {
                     continue;
                 };
                 // SAFETY: initialised above, and written by `read`.
@@ -191,9 +197,28 @@ fn readers_in_other_threads_never_see_a_mixture() {
         });
         for generation in 2..=rounds {
             region
-                .commit(1, &staged((generation % 251) as u8), None)
+                .commit(&committer(1), &staged((generation % 251) as u8))
                 .unwrap();
         }
         reader.join().unwrap();
     });
+}
+
+#[test]
+fn what_was_written_and_not_published_is_void_after_a_takeover_and_may_be_written_again() {
+    let words = memory();
+    let region = region(&words);
+    region.fence(1).unwrap();
+    region.commit(&committer(1), &staged(1)).unwrap();
+    // Killed just before the publishing store.
+    region.write_small(2, 2, &staged(9)).unwrap();
+    region.fence(2).unwrap();
+    assert_eq!(region.chain_end(2, u64::MAX), 0);
+    // The second worker commits nothing; the third has the slot of the first.
+    region.fence(3).unwrap();
+    assert_eq!(region.slot(2).load(SLOT_GENERATION, Ordering::Relaxed), 2);
+    region.begin(3).unwrap();
+    assert_eq!(region.slot(2).load(SLOT_GENERATION, Ordering::Relaxed), 0);
+    assert_eq!(region.commit(&committer(3), &staged(3)), Ok(2));
+    assert_eq!(read(&region, 3), (2, [3; SIZE_BYTES]));
 }

@@ -6,12 +6,14 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use proptest::prelude::*;
 
 use super::bytes::{stage, value_of};
-use super::commit::{Region, region_words, words_for};
+use super::commit::Committer;
 use super::descriptor::Descriptor;
 use super::fit::Fit;
 use super::layout::{Default, Field, Kind, Layout, Variant};
 use super::recovery::{Source, recover};
+use super::region::{Region, Shape};
 use super::stored::Stored;
+use super::words::Words;
 use crate::{Elapsed, HardState, Maybe, Text, Vector};
 
 fn cases() -> ProptestConfig {
@@ -160,16 +162,22 @@ fn mend(layout: &Layout, bytes: &mut [u8]) {
 /// What the next worker gets after this one has committed the staged bytes.
 fn committed_and_recovered(layout: &Layout, staged: &[u8]) -> (Source, Vec<u8>) {
     let size = layout.size();
-    let words: Vec<AtomicU64> = (0..region_words(size)).map(|_| AtomicU64::new(0)).collect();
-    let region = Region::new(&words, size, layout.fingerprint()).expect("as many words");
-    region.format(0);
-    region.fence(1);
-    let mut padded = staged.to_vec();
-    padded.resize(words_for(size) * 8, 0);
+    let words: Vec<AtomicU64> = (0..Shape::new(size).words())
+        .map(|_| AtomicU64::new(0))
+        .collect();
+    let region =
+        Region::new(Words::open(&words), size, layout.fingerprint()).expect("as many words");
+    region.format(0).expect("open words");
+    region.fence(1).expect("open words");
+    let committer = Committer {
+        incarnation: 1,
+        keep: None,
+        start: 0,
+    };
     region
-        .commit(1, &padded, None)
+        .commit(&committer, staged)
         .expect("nobody else commits");
-    let recovered = recover(&region, layout, &mut || None);
+    let recovered = recover(&region, 1, layout, &mut || None);
     (
         recovered.origin.source(),
         recovered.bytes.expect("it was committed").into_vec(),
@@ -362,9 +370,11 @@ fn padded_packed_aligned_generic_and_nested_values_come_back() {
 
 #[test]
 fn a_region_that_nobody_wrote_is_left_as_it_is_by_recovery() {
-    let words: Vec<AtomicU64> = (0..region_words(8)).map(|_| AtomicU64::new(0)).collect();
-    let region = Region::new(&words, 8, 1).expect("as many words");
-    let recovered = recover(&region, &u64::LAYOUT, &mut || None);
+    let words: Vec<AtomicU64> = (0..Shape::new(8).words())
+        .map(|_| AtomicU64::new(0))
+        .collect();
+    let region = Region::new(Words::open(&words), 8, 1).expect("as many words");
+    let recovered = recover(&region, 0, &u64::LAYOUT, &mut || None);
     assert_eq!(recovered.origin.source(), Source::Initial);
     assert!(words.iter().all(|word| word.load(Ordering::Relaxed) == 0));
 }

@@ -1,8 +1,10 @@
 //! What a new worker starts from: the newest checkpoint that is whole. Pure; it reads the segment and writes nothing into
 //! it, so it may itself be killed anywhere.
 
-use super::commit::{Region, SLOTS};
+use super::commit::after;
 use super::layout::Layout;
+use super::redo::Chain;
+use super::region::{Region, SLOTS};
 
 /// Which checkpoint a worker starts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,8 +14,12 @@ pub enum Source {
     Initial,
     /// The last committed checkpoint.
     Current,
-    /// An earlier one: the last committed checkpoint was damaged, for instance by a wild write.
+    /// Another one: the last committed checkpoint was damaged, for instance by a wild write, or workers that started from it died
+    /// without progress.
     Previous,
+    /// The last one that was marked as healthy, by [`Worker::mark_healthy`](crate::Worker::mark_healthy) or because the worker lived for
+    /// `healthy_after`: the others were damaged, or left behind.
+    Healthy,
     /// What [`Pair::restore`](crate::Pair::restore) was given: this pair has committed nothing yet.
     Stored,
 }
@@ -27,8 +33,12 @@ pub struct Origin {
     committed: u64,
     /// The generation that the pair began with.
     base: u64,
-    /// The slot, if it is not the published one.
-    slot: Option<usize>,
+    /// Where it lies, if it is a checkpoint of this pair.
+    chain: Option<Chain>,
+    /// The slot that is named as the published one.
+    published: usize,
+    /// Whether the last committed checkpoint was left behind because workers died of it.
+    is_poisoned: bool,
 }
 
 impl Origin {
@@ -51,7 +61,7 @@ impl Origin {
     }
 
     /// The generation that was committed last. It differs from [`generation`](Self::generation) if that checkpoint was
-    /// damaged.
+    /// damaged, or left behind.
     #[must_use]
     pub fn committed(&self) -> u64 {
         self.committed
@@ -62,9 +72,20 @@ impl Origin {
         self.source != Source::Current && self.committed != self.base
     }
 
+    /// Whether they were left behind because workers died of them, and not because they were damaged.
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.is_poisoned
+    }
+
     /// The slot that must not be overwritten before something else is published.
     pub(crate) fn slot_to_keep(&self) -> Option<usize> {
-        self.slot
+        let slot = self.chain.map(|chain| chain.slot);
+        slot.filter(|slot| *slot < SLOTS && *slot != self.published)
+    }
+
+    /// Where it lies in the segment.
+    pub(crate) fn chain(&self) -> Option<Chain> {
+        self.chain
     }
 }
 
@@ -75,32 +96,48 @@ pub(crate) struct Recovered {
     pub(crate) bytes: Option<Box<[u8]>>,
 }
 
-/// Finds what the next worker starts from: the published checkpoint if its slot is whole and every value in it is valid,
-/// else the one before it, else the newest whole one; if none was committed or none is left, the bytes that `stored` has from
-/// before the pair began, else the initial one.
+/// Finds what the worker of this incarnation starts from: the published checkpoint if it is whole and every value in it is valid,
+/// else the newest one that is, else the healthy one; if none was committed or none is left, the bytes that `stored` has from before
+/// the pair began, else the initial one.
 pub(crate) fn recover(
     region: &Region<'_>,
+    incarnation: u32,
     layout: &Layout,
     stored: &mut dyn FnMut() -> Option<Vec<u8>>,
 ) -> Recovered {
-    let base = region.base();
+    let committed = region.published(incarnation);
     let nothing = Origin {
         name: layout.name(),
         source: Source::Initial,
         generation: 0,
-        committed: region.published().generation,
-        base,
-        slot: None,
+        committed: committed.generation,
+        base: region.base(),
+        chain: None,
+        published: committed.slot,
+        is_poisoned: region.poisoned() == committed.generation,
     };
-    if let Some(recovered) = newest(region, layout, nothing) {
-        return recovered;
+    let mut bytes: Option<Box<[u8]>> = None;
+    let found = Choices::of(region, incarnation)
+        .into_iter()
+        .find(|(_, chain)| {
+            let bytes = bytes.get_or_insert_with(|| vec![0; region.bytes()].into_boxed_slice());
+            region.read_chain(*chain, bytes) && layout.validate(bytes).is_ok()
+        });
+    if let Some((source, chain)) = found {
+        let origin = Origin {
+            source,
+            generation: chain.generation,
+            chain: Some(chain),
+            ..nothing
+        };
+        return Recovered { origin, bytes };
     }
-    let stored = if base == 0 { None } else { stored() };
+    let stored = if region.has_stored() { stored() } else { None };
     let origin = match stored {
         None => nothing,
         Some(_) => Origin {
             source: Source::Stored,
-            generation: base,
+            generation: nothing.base,
             ..nothing
         },
     };
@@ -110,47 +147,82 @@ pub(crate) fn recover(
     }
 }
 
-/// The newest whole checkpoint of those that this pair has committed.
-fn newest(region: &Region<'_>, layout: &Layout, origin: Origin) -> Option<Recovered> {
-    let published = region.published();
-    let committed = published.generation;
-    let mut bytes = vec![0; region.bytes()].into_boxed_slice();
-    let whole = |slot, bytes: &mut [u8]| {
-        let generation = region.read_checked(slot, bytes)?;
-        layout.validate(bytes).is_ok().then_some(generation)
-    };
-    if whole(published.slot, &mut bytes) == Some(committed) {
-        let origin = Origin {
-            source: Source::Current,
-            generation: committed,
-            ..origin
-        };
-        return Some(Recovered {
-            origin,
-            bytes: Some(bytes),
-        });
+/// What the worker of this incarnation would start from, without taking its bytes anywhere and without an allocation.
+pub(crate) fn choose(region: &Region<'_>, incarnation: u32) -> Option<(Source, Chain)> {
+    let mut choices = Choices::of(region, incarnation).into_iter();
+    choices.find(|(_, chain)| region.is_whole_chain(*chain))
+}
+
+/// The checkpoints in a region that claim to be there, in the order in which they are tried.
+#[derive(Clone, Copy, Debug)]
+struct Choices {
+    choices: [Option<(Source, Chain)>; 1 + SLOTS + 2],
+}
+
+impl Choices {
+    fn of(region: &Region<'_>, incarnation: u32) -> Self {
+        let published = region.published(incarnation);
+        let committed = published.generation;
+        let mut choices = [None; 1 + SLOTS + 2];
+        let (first, others) = choices.split_at_mut(1);
+        let (slots, healthy) = others.split_at_mut(SLOTS);
+        if committed != region.base() {
+            // What is published is valid whatever else the head of the region says.
+            let reached = region.reach(published.slot, committed);
+            first[0] = (reached == committed).then_some(Chain {
+                slot: published.slot,
+                generation: committed,
+            });
+        }
+        for (slot, choice) in slots.iter_mut().enumerate() {
+            let generation = region.chain_end(slot, u64::MAX);
+            *choice = (generation != 0).then_some(Chain { slot, generation });
+        }
+        for (number, choice) in healthy.iter_mut().enumerate() {
+            let slot = SLOTS + number;
+            *choice = (slot < region.shape.all_slots())
+                .then(|| Chain {
+                    slot,
+                    generation: region.slot_generation(slot),
+                })
+                .filter(|chain| chain.generation != 0);
+        }
+        for group in [slots, healthy] {
+            group.sort_unstable_by_key(|chain| {
+                core::cmp::Reverse(chain.map_or(0, |chain| chain.generation))
+            });
+        }
+        let mut at = 0;
+        Self {
+            choices: choices.map(|chain| {
+                let is_slot = at <= SLOTS;
+                at += 1;
+                let chain = chain?;
+                // If nothing of this pair is published, this is the very first commit, whose worker died before it became true. (Later
+                // ones are void, or the publishing word was overwritten.)
+                if is_slot && committed == region.base() && chain.generation <= after(committed) {
+                    return None;
+                }
+                let source = match (is_slot, chain.generation == committed) {
+                    // A fold that was not published yet is as good as what it was folded from.
+                    (true, true) => Source::Current,
+                    (true, false) => Source::Previous,
+                    (false, _) => Source::Healthy,
+                };
+                Some((source, chain))
+            }),
+        }
     }
-    // Ordered by: is it the one just before the published one, then its generation. The first generation, while nothing is
-    // published, is the very first commit, whose worker died before it became true.
-    let (generation, slot) = (0..SLOTS)
-        .filter_map(|slot| Some((whole(slot, &mut bytes)?, slot)))
-        .filter(|&(generation, _)| committed != origin.base || generation > committed + 1)
-        .max_by_key(|&(generation, _)| {
-            (generation.checked_add(1) == Some(committed), generation)
-        })?;
-    if whole(slot, &mut bytes) != Some(generation) {
-        return None;
+}
+
+impl IntoIterator for Choices {
+    type Item = (Source, Chain);
+    type IntoIter =
+        core::iter::Flatten<core::array::IntoIter<Option<(Source, Chain)>, { 1 + SLOTS + 2 }>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.choices.into_iter().flatten()
     }
-    let origin = Origin {
-        source: Source::Previous,
-        generation,
-        slot: Some(slot),
-        ..origin
-    };
-    Some(Recovered {
-        origin,
-        bytes: Some(bytes),
-    })
 }
 
 #[cfg(test)]

@@ -1,62 +1,86 @@
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::cell::Cell;
 
-use super::super::commit::region_words;
+use super::super::commit::{Committer, parity};
 use super::super::hard_state::HardState;
+use super::super::region::{PUBLISHED, Shape};
+use super::super::words::Words;
 use super::*;
+use crate::sys::atomic::{AtomicU64, Ordering};
 
 /// Three bytes of which each is a `bool`, so that not every byte is valid.
 type State = [bool; 3];
 
 const LAYOUT: Layout = State::LAYOUT;
 const SIZE: usize = size_of::<State>();
-/// Words of the region's head.
-const HEADER: usize = 8;
-
-struct Memory(Vec<AtomicU64>);
+struct Memory {
+    words: Vec<AtomicU64>,
+    /// The last one that was named.
+    incarnation: Cell<u32>,
+}
 
 impl Memory {
     fn new() -> Self {
-        let memory = Self((0..region_words(SIZE)).map(|_| AtomicU64::new(0)).collect());
-        memory.region().format(0);
+        let memory = Self {
+            words: (0..Shape::new(SIZE).words())
+                .map(|_| AtomicU64::new(0))
+                .collect(),
+            incarnation: Cell::new(0),
+        };
+        memory.region().format(0).unwrap();
         memory
     }
 
     fn region(&self) -> Region<'_> {
-        Region::new(&self.0, SIZE, LAYOUT.fingerprint()).unwrap()
+        Region::new(Words::open(&self.words), SIZE, LAYOUT.fingerprint()).unwrap()
     }
 
-    fn commit(&self, tag: u8, value: [u8; SIZE]) {
-        self.region().fence(tag);
-        let mut staged = [0; 8];
-        staged[..SIZE].copy_from_slice(&value);
-        self.region().commit(tag, &staged, None).unwrap();
+    /// All takeovers up to this incarnation.
+    fn fence(&self, incarnation: u32) {
+        while self.incarnation.get() < incarnation {
+            self.incarnation.set(self.incarnation.get() + 1);
+            self.region().fence(self.incarnation.get()).unwrap();
+        }
+    }
+
+    fn commit(&self, incarnation: u32, value: [u8; SIZE]) {
+        self.commit_on(incarnation, value, None);
+    }
+
+    fn commit_on(&self, incarnation: u32, value: [u8; SIZE], origin: Option<Origin>) {
+        self.fence(incarnation);
+        let committer = Committer {
+            incarnation,
+            keep: origin.and_then(|origin| origin.slot_to_keep()),
+            start: origin.map_or(0, |origin| origin.generation()),
+        };
+        self.region().begin(incarnation).unwrap();
+        self.region().commit(&committer, &value).unwrap();
+    }
+
+    /// The publishing word.
+    fn published(&self) -> &AtomicU64 {
+        &self.words[PUBLISHED + parity(self.incarnation.get())]
+    }
+
+    fn recovered(&self, stored: &mut dyn FnMut() -> Option<Vec<u8>>) -> Recovered {
+        recover(&self.region(), self.incarnation.get(), &LAYOUT, stored)
     }
 
     fn recover(&self) -> (Source, u64, Option<Vec<u8>>) {
-        let Recovered { origin, bytes } = recover(&self.region(), &LAYOUT, &mut || None);
+        let Recovered { origin, bytes } = self.recovered(&mut || None);
         (origin.source(), origin.generation(), bytes.map(Vec::from))
     }
 
     fn image(&self) -> Vec<u64> {
-        self.0
-            .iter()
-            .map(|word| word.load(Ordering::Relaxed))
-            .collect()
+        let words = self.words.iter();
+        words.map(|word| word.load(Ordering::Relaxed)).collect()
     }
 
-    /// Spoils the whole slot that holds the published checkpoint.
+    /// Spoils the slot that holds the published checkpoint.
     fn spoil_current(&self) {
         let region = self.region();
-        let mut out = [0; SIZE];
-        let slot = region.published().slot;
-        let generation = region.read_checked(slot, &mut out).unwrap();
-        for word in self.0.iter().skip(HEADER) {
-            if word.load(Ordering::Relaxed) == generation {
-                word.store(generation + 1_000, Ordering::Relaxed);
-                return;
-            }
-        }
-        panic!("the slot's generation is in the region");
+        let slot = region.published(self.incarnation.get()).slot;
+        region.overwrite_for_test(slot, 0x7777_7777);
     }
 }
 
@@ -112,7 +136,7 @@ fn without_a_whole_checkpoint_it_is_the_initial_state() {
 fn a_first_commit_that_was_never_published_did_not_happen() {
     let memory = Memory::new();
     memory.commit(1, [1, 0, 0]);
-    memory.0[0].store(0, Ordering::Relaxed);
+    memory.published().store(0, Ordering::Relaxed);
     assert_eq!(memory.recover(), (Source::Initial, 0, None));
 }
 
@@ -123,7 +147,7 @@ fn a_wild_publishing_word_loses_no_more_than_one_commit() {
         memory.commit(1, value);
     }
     for wild in [0, u64::MAX, 1 << 60, 2, 7 << 54] {
-        memory.0[0].store(wild, Ordering::Relaxed);
+        memory.published().store(wild, Ordering::Relaxed);
         let (_, _, bytes) = memory.recover();
         assert!(
             bytes == Some(vec![0, 0, 1]) || bytes == Some(vec![0, 1, 0]),
@@ -137,9 +161,9 @@ fn a_commit_that_was_never_published_does_not_come_back_later() {
     let memory = Memory::new();
     memory.commit(1, [1, 0, 0]);
     // The worker is killed at the very last moment: generation 2 is whole and not published.
-    let word = memory.0[0].load(Ordering::Relaxed);
+    let word = memory.published().load(Ordering::Relaxed);
     memory.commit(1, [1, 1, 1]);
-    memory.0[0].store(word, Ordering::Relaxed);
+    memory.published().store(word, Ordering::Relaxed);
     memory.commit(2, [0, 1, 0]);
     memory.commit(2, [0, 0, 1]);
     memory.spoil_current();
@@ -152,20 +176,17 @@ fn the_commit_after_a_rollback_does_not_overwrite_what_it_was_rolled_back_to() {
     memory.commit(1, [1, 0, 0]);
     memory.commit(1, [0, 1, 0]);
     memory.spoil_current();
-    let region = memory.region();
-    region.fence(3);
-    let origin = recover(&region, &LAYOUT, &mut || None).origin;
+    memory.fence(3);
+    let origin = memory.recovered(&mut || None).origin;
     assert_eq!(
         (origin.source(), origin.generation()),
         (Source::Previous, 1)
     );
     // Killed before it is published.
-    let word = memory.0[0].load(Ordering::Relaxed);
-    region
-        .commit(3, &[1, 1, 1, 0, 0, 0, 0, 0], origin.slot_to_keep())
-        .unwrap();
-    memory.0[0].store(word, Ordering::Relaxed);
-    region.fence(4);
+    let word = memory.published().load(Ordering::Relaxed);
+    memory.commit_on(3, [1, 1, 1], Some(origin));
+    memory.published().store(word, Ordering::Relaxed);
+    memory.fence(4);
     assert_eq!(memory.recover(), (Source::Previous, 1, Some(vec![1, 0, 0])));
 }
 
@@ -187,7 +208,7 @@ fn any_flipped_bit_of_the_region_gives_a_committed_value_or_the_initial_state() 
     memory.commit(1, [0, 1, 0]);
     memory.commit(2, [0, 0, 1]);
     let committed = [[1, 0, 0], [0, 1, 0], [0, 0, 1]].map(|value| value.to_vec());
-    for (at, word) in memory.0.iter().enumerate() {
+    for (at, word) in memory.words.iter().enumerate() {
         for bit in 0..64 {
             word.fetch_xor(1 << bit, Ordering::Relaxed);
             if let (_, _, Some(bytes)) = memory.recover() {
@@ -204,7 +225,7 @@ fn any_flipped_bit_of_the_region_gives_a_committed_value_or_the_initial_state() 
 /// A region whose pair began with generation 40.
 fn begun_with_40() -> Memory {
     let memory = Memory::new();
-    memory.region().format(40);
+    memory.region().format(40).unwrap();
     memory
 }
 
@@ -214,7 +235,7 @@ fn recover_or_stored(memory: &Memory) -> (Source, u64, bool) {
         asked = true;
         Some(vec![1; SIZE])
     };
-    let Recovered { origin, .. } = recover(&memory.region(), &LAYOUT, &mut stored);
+    let Recovered { origin, .. } = memory.recovered(&mut stored);
     (origin.source(), origin.generation(), asked)
 }
 
@@ -222,10 +243,10 @@ fn recover_or_stored(memory: &Memory) -> (Source, u64, bool) {
 fn what_was_stored_before_is_the_start_until_something_is_committed() {
     let memory = begun_with_40();
     assert_eq!(recover_or_stored(&memory), (Source::Stored, 40, true));
-    memory.region().fence(1);
+    memory.fence(1);
     assert_eq!(recover_or_stored(&memory), (Source::Stored, 40, true));
     memory.commit(1, [0; SIZE]);
-    assert_eq!(memory.region().published().generation, 41);
+    assert_eq!(memory.region().published(1).generation, 41);
     assert_eq!(recover_or_stored(&memory), (Source::Current, 41, false));
 }
 
@@ -236,7 +257,7 @@ fn what_was_stored_before_is_what_is_left_if_all_commits_are_spoilt() {
     memory.spoil_current();
     let (source, generation, _) = recover_or_stored(&memory);
     assert_eq!((source, generation), (Source::Stored, 40));
-    let recovered = recover(&memory.region(), &LAYOUT, &mut || Some(vec![1; SIZE]));
+    let recovered = memory.recovered(&mut || Some(vec![1; SIZE]));
     assert!(recovered.origin.is_rolled_back());
 }
 
@@ -244,7 +265,7 @@ fn what_was_stored_before_is_what_is_left_if_all_commits_are_spoilt() {
 fn a_start_from_what_was_stored_or_rejected_is_no_roll_back() {
     let memory = begun_with_40();
     for stored in [None, Some(vec![1; SIZE])] {
-        let recovered = recover(&memory.region(), &LAYOUT, &mut || stored.clone());
+        let recovered = memory.recovered(&mut || stored.clone());
         assert!(!recovered.origin.is_rolled_back(), "{recovered:?}");
     }
 }

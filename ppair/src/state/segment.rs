@@ -2,7 +2,8 @@
 //! one step from mapped bytes to words; everything above works on `&[AtomicU64]` and needs no `unsafe`.
 
 use core::num::NonZeroUsize;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::ops::Range;
+use core::sync::atomic::{AtomicBool, AtomicU32};
 use std::os::fd::{AsFd, OwnedFd};
 
 use memoffset::offset_of;
@@ -12,16 +13,18 @@ use super::HardState;
 use super::black_box::{self, BlackBox};
 use super::blob::{self, blob_words};
 use super::bytes::{layout, stage};
-use super::commit::{Region, region_words, tag};
+use super::checkpoint::with_stack_for;
+use super::keep::Reject;
 use super::layout::Layout;
+use super::region::{LINE_WORDS, REJECTED, Region, Shape};
+use super::words::{Guard, WORD, Words};
 use crate::sys::Errno;
-use crate::sys::memory::{self, Mapping};
-
-const WORD: usize = size_of::<u64>();
+use crate::sys::atomic::{AtomicU64, Ordering};
+use crate::sys::memory::{self, Mapping, PAGE};
 
 /// "ppairseg", and the version of everything that lies behind it.
 const MAGIC: u64 = u64::from_be_bytes(*b"ppairseg");
-const FORMAT: u64 = 2;
+const FORMAT: u64 = 3;
 
 /// The head of the segment. It is never borrowed as such: access goes word by word, at the places that its offsets give.
 #[allow(dead_code, reason = "only its layout is used")]
@@ -68,13 +71,28 @@ impl RegionSpec {
             layout,
             descriptor: layout.encode().into(),
             fingerprint: layout.fingerprint(),
-            initial: |bytes| stage(&T::default(), bytes),
+            initial: |bytes| with_stack_for(bytes.len(), || stage(&T::default(), bytes)),
         }
     }
 
+    fn shape(&self) -> Shape {
+        Shape::new(self.layout.size())
+    }
+
     fn words(&self) -> usize {
-        let words = region_words(self.layout.size()) + blob_words(self.descriptor.len());
+        let words = self.shape().words() + blob_words(self.descriptor.len());
         words.next_multiple_of(LINE_WORDS)
+    }
+
+    /// Words of a copy of a rejected checkpoint. A big one begins and ends with a page, as its pages are allocated only when it
+    /// is made.
+    fn copy_words(&self) -> usize {
+        let words = self.shape().slot_words();
+        if self.shape().is_big() {
+            words.next_multiple_of(PAGE_WORDS)
+        } else {
+            words
+        }
     }
 }
 
@@ -95,8 +113,7 @@ const GIVEN_HEAD: usize = 2;
 /// Stands for no region.
 const NO_REGION: u64 = u64::MAX;
 
-/// Words of a cache line.
-const LINE_WORDS: usize = 8;
+const PAGE_WORDS: usize = PAGE / WORD;
 
 /// A mapped segment.
 #[derive(Debug)]
@@ -104,13 +121,34 @@ pub(crate) struct Segment {
     mapping: Mapping,
     file: OwnedFd,
     specs: Vec<RegionSpec>,
+    /// The incarnation that may commit, as far as this process knows.
+    incarnation: AtomicU32,
+    /// Whether the mapping is read-only in this process.
+    is_guarded: AtomicBool,
+}
+
+impl Guard for Segment {
+    fn write(&self, at: usize, bytes: &[u8]) -> Result<(), Errno> {
+        memory::write_at(&self.file, at * WORD, bytes)
+    }
+
+    fn open(&self, range: Range<usize>, work: &mut dyn FnMut(&[AtomicU64])) -> Result<(), Errno> {
+        let first_page = range.start / PAGE_WORDS * PAGE_WORDS;
+        let length = NonZeroUsize::new((range.end - first_page) * WORD).ok_or(Errno::EINVAL)?;
+        let mapping = Mapping::of_part(self.file.as_fd(), first_page * WORD, length)?;
+        work(&words_of(&mapping)[range.start - first_page..]);
+        Ok(())
+    }
 }
 
 impl Segment {
     /// Makes a segment for these checkpoints, and with those that were stored before: sealed, and with every page allocated.
     pub(crate) fn create(specs: Vec<RegionSpec>, given: &[Given]) -> Result<Self, Errno> {
         let size = size(&specs, given)?;
-        let file = memory::create(c"ppair", size.get())?;
+        // Without the copies of big states, which most pairs never make.
+        let big = specs.iter().filter(|spec| spec.shape().is_big());
+        let unallocated = REJECTED * big.map(RegionSpec::copy_words).sum::<usize>();
+        let file = memory::create(c"ppair", size.get(), size.get() - unallocated * WORD)?;
         let segment = Self::map(file, size, specs)?;
         let words = segment.words();
         words[HEADER_MAGIC].store(MAGIC, Ordering::Relaxed);
@@ -119,7 +157,7 @@ impl Segment {
         words[HEADER_REGIONS].store(segment.specs.len() as u64, Ordering::Relaxed);
         for (number, region) in segment.regions().enumerate() {
             let base = given.iter().find(|given| given.region == Some(number));
-            region.format(base.map_or(0, |given| given.generation));
+            region.format(base.map_or(0, |given| given.generation))?;
             blob::write(
                 segment.descriptor(number),
                 &segment.specs[number].descriptor,
@@ -178,6 +216,8 @@ impl Segment {
             mapping,
             file,
             specs,
+            incarnation: AtomicU32::new(0),
+            is_guarded: AtomicBool::new(false),
         })
     }
 
@@ -186,19 +226,84 @@ impl Segment {
         &self.file
     }
 
+    /// From here on this process writes through the file, and a write through the mapping ends it.
+    pub(crate) fn guard(&self) -> Result<(), Errno> {
+        self.mapping.make_read_only()?;
+        self.is_guarded.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// The black box.
     pub(crate) fn black_box(&self) -> BlackBox<'_> {
-        let words = &self.words()[HEADER_WORDS..HEADER_WORDS + black_box::WORDS];
+        let words = self.part(HEADER_WORDS, black_box::WORDS);
         BlackBox::new(words).expect("the slice has the black box's length")
     }
 
     /// The region of the checkpoint with this number, in the order of the specs.
     pub(crate) fn region(&self, number: usize) -> Region<'_> {
-        let start = self.start_of(number);
         let spec = &self.specs[number];
-        let words = &self.words()[start..start + region_words(spec.layout.size())];
+        let words = self.part(self.start_of(number), spec.shape().words());
         Region::new(words, spec.layout.size(), spec.fingerprint)
             .expect("the slice has the region's length")
+    }
+
+    /// Words of the segment, written in the way in which this process has to.
+    fn part(&self, start: usize, length: usize) -> Words<'_> {
+        let cells = &self.words()[start..start + length];
+        if self.is_guarded.load(Ordering::Relaxed) {
+            Words::guarded(cells, self, start)
+        } else {
+            Words::open(cells)
+        }
+    }
+
+    /// Where the copy of a rejected checkpoint goes. Those of the small states come first.
+    fn copy_at(&self, number: usize, copy: usize) -> Range<usize> {
+        let spec = &self.specs[number];
+        let all: usize = self.specs.iter().map(RegionSpec::copy_words).sum();
+        let before = self.specs.iter().enumerate().filter(|(other, before)| {
+            (before.shape().is_big(), *other) < (spec.shape().is_big(), number)
+        });
+        let before: usize = before.map(|(_, spec)| spec.copy_words()).sum();
+        let start = self.words().len() - REJECTED * (all - before) + copy * spec.copy_words();
+        start..start + spec.shape().slot_words()
+    }
+
+    /// Leaves behind what the next worker would start from in the region with this number; see [`Region::reject`]. Allocates no memory of this
+    /// process.
+    pub(crate) fn reject(&self, number: usize) -> Result<Option<Reject>, Errno> {
+        let spec = &self.specs[number];
+        let mut refused = None;
+        let has_rejected = self
+            .region(number)
+            .reject(self.incarnation(), &mut |copy| {
+                let range = self.copy_at(number, copy);
+                if spec.shape().is_big() {
+                    let bytes = range.start * WORD..(range.start + spec.copy_words()) * WORD;
+                    if let Err(errno) = memory::allocate(&self.file, bytes) {
+                        refused = Some(errno);
+                        return None;
+                    }
+                }
+                Some(self.part(range.start, range.len()))
+            })?;
+        Ok(has_rejected.then_some(Reject { refused }))
+    }
+
+    /// The bytes of the checkpoints that were left behind, each with the number of its region and its generation.
+    pub(crate) fn rejects(&self) -> Vec<(usize, u64, Box<[u8]>)> {
+        let mut rejects = Vec::new();
+        for (number, region) in self.regions().enumerate() {
+            for (copy, generation) in region.rejects() {
+                let range = self.copy_at(number, copy);
+                let mut bytes = vec![0; region.bytes()].into_boxed_slice();
+                let found = region.read_slot(self.part(range.start, range.len()), &mut bytes);
+                if found == Some(generation) {
+                    rejects.push((number, generation, bytes));
+                }
+            }
+        }
+        rejects
     }
 
     /// Where the region with this number starts; or what was given, behind the last one.
@@ -210,7 +315,7 @@ impl Segment {
     /// The words of a region's descriptor.
     fn descriptor(&self, number: usize) -> &[AtomicU64] {
         let spec = &self.specs[number];
-        let start = self.start_of(number) + region_words(spec.layout.size());
+        let start = self.start_of(number) + spec.shape().words();
         &self.words()[start..start + blob_words(spec.descriptor.len())]
     }
 
@@ -246,14 +351,33 @@ impl Segment {
     /// Commits of all checkpoints together: it changes whenever one of them was committed.
     pub(crate) fn generation(&self) -> u64 {
         self.regions().fold(0, |sum, region| {
-            sum.wrapping_add(region.published().generation)
+            sum.wrapping_add(region.published(self.incarnation()).generation)
         })
     }
 
     /// From now on only `incarnation` can publish.
-    pub(crate) fn fence(&self, incarnation: u32) {
+    pub(crate) fn fence(&self, incarnation: u32) -> Result<(), Errno> {
+        self.follow(incarnation);
         self.regions()
-            .for_each(|region| region.fence(tag(incarnation)));
+            .try_for_each(|region| region.fence(incarnation))
+    }
+
+    /// This process knows that `incarnation` may commit.
+    pub(crate) fn follow(&self, incarnation: u32) {
+        self.incarnation.store(incarnation, Ordering::Relaxed);
+    }
+
+    /// The incarnation that may commit, as far as this process knows.
+    pub(crate) fn incarnation(&self) -> u32 {
+        self.incarnation.load(Ordering::Relaxed)
+    }
+
+    /// The worker has lived for so long that what it has committed by now counts as healthy.
+    pub(crate) fn mark(&self) {
+        for region in self.regions() {
+            // The watch dog's mapping is writable, where this cannot fail.
+            let _ = region.set_marked(true);
+        }
     }
 
     /// Bytes of the whole segment.
@@ -280,20 +404,24 @@ impl Segment {
     }
 
     fn words(&self) -> &[AtomicU64] {
-        let start = self.mapping.start().cast::<AtomicU64>().as_ptr();
-        let length = self.mapping.length() / WORD;
-        // SAFETY: the mapping is page-aligned, `length` words long, zeroed by the kernel and so initialised, and it stays
-        // mapped as long as `self`, whose borrow bounds the result. Other processes change it, which is why it is a slice
-        // of atomics: no reference to plain memory is ever formed.
-        unsafe { core::slice::from_raw_parts(start, length) }
+        words_of(&self.mapping)
     }
 }
 
+fn words_of(mapping: &Mapping) -> &[AtomicU64] {
+    let start = mapping.start().cast::<AtomicU64>().as_ptr();
+    let length = mapping.length() / WORD;
+    // SAFETY: the mapping is page-aligned, `length` words long, zeroed by the kernel and so initialised, and it stays
+    // mapped as long as it is borrowed, which bounds the result. Other processes change it, which is why it is a slice
+    // of atomics: no reference to plain memory is ever formed. If it is read-only, nothing stores through it.
+    unsafe { core::slice::from_raw_parts(start, length) }
+}
+
 fn size(specs: &[RegionSpec], given: &[Given]) -> Result<NonZeroUsize, Errno> {
-    // A quarter of the address space is more than any machine maps, and leaves room for the four slots.
+    // A small part of the address space is more than any machine maps, and leaves room for all slots and logs.
     if specs
         .iter()
-        .any(|spec| spec.layout.size() > usize::MAX / 64)
+        .any(|spec| spec.layout.size() > usize::MAX >> 12)
     {
         return Err(Errno::EFBIG);
     }
@@ -301,10 +429,21 @@ fn size(specs: &[RegionSpec], given: &[Given]) -> Result<NonZeroUsize, Errno> {
     let given = given
         .iter()
         .map(|given| GIVEN_HEAD + blob_words(given.bytes.len()));
+    let small = specs.iter().filter(|spec| !spec.shape().is_big());
     let words = regions
         .chain(given)
+        .chain(small.map(|spec| REJECTED * spec.copy_words()))
         .try_fold(FIRST_REGION, usize::checked_add);
+    let big: usize = specs
+        .iter()
+        .filter(|spec| spec.shape().is_big())
+        .map(|spec| REJECTED * spec.copy_words())
+        .sum();
+    // Copies of big states end the segment, and each begins with a page.
+    let round = if big == 0 { 1 } else { PAGE_WORDS };
     words
+        .and_then(|words| words.checked_next_multiple_of(round))
+        .and_then(|words| words.checked_add(big))
         .and_then(|words| words.checked_mul(WORD))
         .and_then(NonZeroUsize::new)
         .ok_or(Errno::EFBIG)

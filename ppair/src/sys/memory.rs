@@ -1,15 +1,18 @@
-//! An anonymous, sealed, fully allocated memory file, and its shared mapping.
+//! An anonymous, sealed memory file with allocated pages, and its shared mapping between guard pages.
 
 use core::ffi::CStr;
 use core::num::NonZeroUsize;
+use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FallocateFlags, FcntlArg, FdFlag, SealFlag, fallocate, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous, mprotect, munmap};
 use nix::sys::stat::fstat;
+use nix::sys::uio::pwrite;
+use nix::unistd::ftruncate;
 
 use super::Errno;
 
@@ -19,17 +22,50 @@ fn seals() -> SealFlag {
     SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL
 }
 
-/// Makes a memory file of `size` bytes of zeros. Its pages are allocated now: memory that is short is an error here and
-/// not the death of a worker later.
-pub(crate) fn create(name: &CStr, size: usize) -> Result<OwnedFd, Errno> {
+/// The size of a page, and of a guard page.
+pub(crate) const PAGE: usize = 4096;
+
+/// Makes a memory file of `size` bytes of zeros. The pages of the first `allocated` bytes are allocated now: memory that is
+/// short is an error here and not the death of a worker later.
+pub(crate) fn create(name: &CStr, size: usize, allocated: usize) -> Result<OwnedFd, Errno> {
     let fd = above_standard(memfd_create(
         name,
         MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING,
     )?)?;
     let length = i64::try_from(size).map_err(|_| Errno::EFBIG)?;
-    fallocate(&fd, FallocateFlags::empty(), 0, length)?;
+    ftruncate(&fd, length)?;
+    allocate(&fd, 0..allocated)?;
     fcntl(&fd, FcntlArg::F_ADD_SEALS(seals()))?;
     Ok(fd)
+}
+
+/// Allocates the pages of these bytes of a memory file, which are within its size. Pages that are there keep what they hold.
+pub(crate) fn allocate(fd: &OwnedFd, bytes: Range<usize>) -> Result<(), Errno> {
+    let offset = i64::try_from(bytes.start).map_err(|_| Errno::EFBIG)?;
+    let length = i64::try_from(bytes.len()).map_err(|_| Errno::EFBIG)?;
+    loop {
+        match fallocate(fd, FallocateFlags::FALLOC_FL_KEEP_SIZE, offset, length) {
+            Err(Errno::EINTR) => {}
+            other => return other,
+        }
+    }
+}
+
+/// Writes all of `bytes` at `offset` of a memory file.
+pub(crate) fn write_at(fd: &OwnedFd, mut offset: usize, mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        let at = i64::try_from(offset).map_err(|_| Errno::EFBIG)?;
+        match pwrite(fd, bytes, at) {
+            Ok(0) => return Err(Errno::EIO),
+            Ok(written) => {
+                offset += written;
+                bytes = &bytes[written..];
+            }
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
 }
 
 /// Moves a descriptor above those of standard input, output and error, whose numbers are free if a program has closed them:
@@ -52,7 +88,8 @@ pub(crate) fn size_of_created(fd: BorrowedFd<'_>) -> Result<usize, Errno> {
     usize::try_from(fstat(fd)?.st_size).map_err(|_| Errno::EINVAL)
 }
 
-/// A shared, writable mapping.
+/// A shared, writable mapping with a guard page on each side: an access that runs over its end is a `SIGSEGV`, and does not
+/// touch what happens to be mapped next to it.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     start: NonNull<u8>,
@@ -65,13 +102,39 @@ impl Mapping {
         if size_of_created(fd)? != length.get() {
             return Err(Errno::EINVAL);
         }
-        let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        Self::of_part(fd, 0, length)
+    }
+
+    /// Maps a part of `fd`, which [`create`] made, from `offset` on, which is a multiple of the page's size. The part is within the file's
+    /// size.
+    pub(crate) fn of_part(
+        fd: BorrowedFd<'_>,
+        offset: usize,
+        length: NonZeroUsize,
+    ) -> Result<Self, Errno> {
+        let end = offset.checked_add(length.get()).ok_or(Errno::EFBIG)?;
+        if end > size_of_created(fd)? || offset % PAGE != 0 {
+            return Err(Errno::EINVAL);
+        }
+        let at = i64::try_from(offset).map_err(|_| Errno::EFBIG)?;
+        let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE;
+        let room = Self::room(length);
         // SAFETY: a new mapping at an address of the kernel's choice touches no memory that Rust knows of.
-        let start = unsafe { mmap(None, length, protection, MapFlags::MAP_SHARED, fd, 0) }?;
-        Ok(Self {
-            start: start.cast(),
-            length,
-        })
+        let before = unsafe { mmap_anonymous(None, room, ProtFlags::PROT_NONE, flags) }?;
+        // SAFETY: the mapping that was just made is two pages longer than `length`, rounded up.
+        let start = unsafe { before.cast::<u8>().add(PAGE) };
+        let mapping = Self { start, length };
+        let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        let flags = MapFlags::MAP_SHARED | MapFlags::MAP_FIXED;
+        let address = NonZeroUsize::new(start.addr().get());
+        // SAFETY: it replaces pages of the mapping that was just made, of which nobody knows yet.
+        unsafe { mmap(address, length, protection, flags, fd, at) }?;
+        Ok(mapping)
+    }
+
+    /// Bytes of a mapping with its guard pages.
+    fn room(length: NonZeroUsize) -> NonZeroUsize {
+        length.saturating_add((PAGE - length.get() % PAGE) % PAGE + 2 * PAGE)
     }
 
     /// The first byte; aligned to a page.
@@ -79,21 +142,30 @@ impl Mapping {
         self.start
     }
 
-    /// The length in bytes. All of it stays mapped, readable and writable as long as `self` lives: the file's size is sealed.
+    /// The length in bytes. All of it stays mapped and readable as long as `self` lives: the file's size is sealed.
     pub(crate) fn length(&self) -> usize {
         self.length.get()
+    }
+
+    /// From here on a write through the mapping, in this process, is a `SIGSEGV`.
+    pub(crate) fn make_read_only(&self) -> Result<(), Errno> {
+        // SAFETY: nobody has a reference that allows plain writes: the mapping is accessed through atomics only, and whoever
+        // made it read-only stores into the file instead.
+        unsafe { mprotect(self.start.cast(), self.length.get(), ProtFlags::PROT_READ) }
     }
 }
 
 // SAFETY: a mapping belongs to the process and not to a thread; this type only hands out its address and length.
 unsafe impl Send for Mapping {}
-// SAFETY: as for `Send`; no method changes anything.
+// SAFETY: as for `Send`; no method changes anything but the protection, which is the kernel's.
 unsafe impl Sync for Mapping {}
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: `of` mapped exactly this range, and whoever took addresses from it borrowed `self`.
-        let _ = unsafe { munmap(self.start.cast(), self.length.get()) };
+        // SAFETY: the guard page in front belongs to the mapping.
+        let before = unsafe { self.start.sub(PAGE) };
+        // SAFETY: `of_part` mapped exactly this range, and whoever took addresses from it borrowed `self`.
+        let _ = unsafe { munmap(before.cast(), Self::room(self.length).get()) };
     }
 }
 

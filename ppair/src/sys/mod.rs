@@ -1,13 +1,16 @@
 //! The only callers of `nix` and `libc`. Every function keeps the name of its system call or says which one it is, takes
 //! and returns plain data, and knows nothing of pairs, workers or hard states.
 
+pub(crate) mod atomic;
 pub(crate) mod clock;
+pub(crate) mod copy;
 pub(crate) mod exec;
 pub(crate) mod fork;
 pub(crate) mod memory;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod stderr;
+pub(crate) mod unforked;
 pub(crate) mod wait;
 
 /// An `errno`, without the operation that failed: the caller knows which one it called.

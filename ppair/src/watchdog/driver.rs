@@ -13,6 +13,7 @@ use crate::death::{Death, is_cause};
 use crate::event::{Event as Say, Next};
 use crate::exit::Exit;
 use crate::log::say;
+use crate::progress::Ladder;
 use crate::resume::{Baton, Relay};
 use crate::state::segment::Segment;
 use crate::sys::fork::{Side, fork};
@@ -58,7 +59,14 @@ pub(crate) struct WatchDog {
     /// The generation when the worker started: more than that is progress.
     generation: u64,
     last_death: Option<Death>,
+    ladder: Ladder,
+    /// Whether the next worker starts from an older checkpoint.
+    steps_back: bool,
+    /// One for each hard state.
+    proofs: Box<[Proof]>,
     deadline: Option<Duration>,
+    /// When the worker's checkpoints count as healthy.
+    healthy_at: Option<Duration>,
     /// Whether there was a fork since the last look at pending signals.
     just_forked: bool,
     /// The system call that failed last, so that one that always fails does not fill the log.
@@ -72,6 +80,15 @@ pub(crate) enum Role {
     Worker,
     /// The watch dog itself.
     Degraded,
+}
+
+/// What is known of the checkpoint of one hard state, by its generation.
+#[derive(Clone, Copy, Debug, Default)]
+struct Proof {
+    /// The worker that runs, or ran last, started with this one.
+    started: u64,
+    /// A worker that started with this one made progress. 0 if none did.
+    proven: u64,
 }
 
 /// What came of `Action::Fork`.
@@ -102,7 +119,11 @@ impl WatchDog {
             worker: None,
             generation: segment.generation(),
             last_death: None,
+            ladder: Ladder::default(),
+            steps_back: false,
+            proofs: vec![Proof::default(); segment.specs().len()].into(),
             deadline: None,
+            healthy_at: None,
             just_forked: false,
             failed: None,
         }
@@ -113,6 +134,7 @@ impl WatchDog {
         self.machine = Machine::resumed(self.options, baton.restarts);
         self.image = image;
         self.incarnation = baton.incarnation;
+        self.segment.follow(baton.incarnation);
         self.generation = baton.generation;
         self
     }
@@ -133,6 +155,7 @@ impl WatchDog {
             return self.run();
         }
         self.worker = worker;
+        self.healthy_at = worker.and_then(|worker| self.options.first_healthy(worker.since));
         self.watch()
     }
 
@@ -173,23 +196,39 @@ impl WatchDog {
     /// Waits for a signal or the timer and steps the machine.
     #[inline(never)]
     fn wait(&mut self) -> Option<Role> {
-        let timeout = self
-            .deadline
-            .map(|deadline| deadline.saturating_sub(clock::now()));
+        let next = [self.deadline, self.healthy_at].into_iter().flatten().min();
+        let timeout = next.map(|deadline| deadline.saturating_sub(clock::now()));
         match signal::wait(WAITED, timeout) {
             Ok(Some(taken)) => self.on_signal(taken),
-            Ok(None) => match self.deadline {
-                Some(deadline) if clock::now() >= deadline => {
-                    self.deadline = None;
-                    self.step(Event::Timer)
+            Ok(None) => {
+                let now = clock::now();
+                self.look_at_health(now);
+                match self.deadline {
+                    Some(deadline) if now >= deadline => {
+                        self.deadline = None;
+                        self.step(Event::Timer)
+                    }
+                    _ => None,
                 }
-                _ => None,
-            },
+            }
             Err(errno) => {
                 self.complain("sigtimedwait", errno);
                 std::thread::sleep(REST);
                 None
             }
+        }
+    }
+
+    /// Marks what the worker has committed as healthy if it has lived long enough, and again when it has lived twice as long: so
+    /// the healthy checkpoint is never older than half of the worker's life, and the watch dog wakes up for it ever more rarely.
+    fn look_at_health(&mut self, now: Duration) {
+        let (Some(worker), Some(time)) = (self.worker, self.healthy_at) else {
+            return;
+        };
+        if now >= time {
+            self.segment.mark();
+            let age = now.saturating_sub(worker.since).max(Options::SHORTEST);
+            self.healthy_at = now.checked_add(age);
         }
     }
 
@@ -254,7 +293,13 @@ impl WatchDog {
         });
         let progressed =
             death.generation != self.generation || death.uptime >= self.options.healthy_after;
-        self.deadline = None;
+        (self.deadline, self.healthy_at) = (None, None);
+        if progressed {
+            for proof in &mut self.proofs {
+                proof.proven = proof.started;
+            }
+        }
+        self.steps_back = self.ladder.on_death(progressed);
         let random = now.subsec_nanos().wrapping_mul(0x9e37_79b9);
         Some(Event::Died {
             exit,
@@ -310,24 +355,65 @@ impl WatchDog {
         if let Image::Used(relay) = &self.image {
             return self.start_afresh(relay);
         }
+        if core::mem::take(&mut self.steps_back) {
+            self.step_back();
+        }
         self.incarnation = self.incarnation.wrapping_add(1);
-        self.segment.black_box().clear();
-        self.segment.fence(self.incarnation);
+        let handed_over = self
+            .segment
+            .black_box()
+            .clear()
+            .and_then(|()| self.segment.fence(self.incarnation));
+        if let Err(errno) = handed_over {
+            self.complain("pwrite", errno);
+        }
         self.generation = self.segment.generation();
+        for (proof, region) in self.proofs.iter_mut().zip(self.segment.regions()) {
+            proof.started = region.published(self.incarnation).generation;
+        }
         match fork(&self.alone) {
             Ok(Side::Child) => {
                 self.become_worker();
                 Forked::Worker
             }
             Ok(Side::Parent(pid)) => {
-                self.worker = Some(Running {
-                    pid,
-                    since: clock::now(),
-                });
+                let since = clock::now();
+                self.worker = Some(Running { pid, since });
+                self.healthy_at = self.options.first_healthy(since);
                 self.just_forked = true;
                 Forked::Watchdog(Event::Forked)
             }
             Err(errno) => Forked::Watchdog(Event::ForkFailed(errno)),
+        }
+    }
+
+    /// Two workers have died without progress from the same checkpoints: the next one starts from older ones. Those that a worker has
+    /// got on with are left behind only if there are no others.
+    #[cold]
+    #[inline(never)]
+    fn step_back(&mut self) {
+        let mut has_stepped = false;
+        for suspects in [true, false] {
+            for (number, region) in self.segment.regions().enumerate() {
+                let Proof { proven, .. } = self.proofs[number];
+                let generation = region.published(self.incarnation).generation;
+                if (proven == 0 || proven != generation) != suspects {
+                    continue;
+                }
+                match self.segment.reject(number) {
+                    Ok(None) => {}
+                    Ok(Some(reject)) => {
+                        has_stepped = true;
+                        if let Some(errno) = reject.refused {
+                            self.complain("fallocate", errno);
+                        }
+                    }
+                    Err(errno) => self.complain("pwrite", errno),
+                }
+            }
+            if has_stepped {
+                break;
+            }
         }
     }
 

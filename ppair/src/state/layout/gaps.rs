@@ -36,6 +36,16 @@ impl Layout {
         }
     }
 
+    /// The first `N` gaps, each with its start and length, and how many there are; more than `N` if they are not all there.
+    pub(crate) const fn first_gaps<const N: usize>(&self) -> ([(usize, usize); N], usize) {
+        let list = List {
+            gaps: [(0, 0); N],
+            count: 0,
+        };
+        let List { gaps, count } = list.of(self, 0);
+        (gaps, count)
+    }
+
     /// Calls `visit` with each range of padding, from the first byte to the last; ranges never overlap.
     pub fn gaps(&self, visit: &mut dyn FnMut(Range<usize>)) {
         if self.is_padded() {
@@ -92,6 +102,66 @@ impl Layout {
                 }
             }
         }
+    }
+}
+
+/// Gaps that are collected while a program is compiled.
+struct List<const N: usize> {
+    gaps: [(usize, usize); N],
+    count: usize,
+}
+
+impl<const N: usize> List<N> {
+    /// With the bytes from `start` to `end`.
+    const fn push(mut self, start: usize, end: usize) -> Self {
+        if start < end {
+            if self.count < N {
+                self.gaps[self.count] = (start, end - start);
+            }
+            self.count += 1;
+        }
+        self
+    }
+
+    /// With the gaps of `layout`, whose bytes start at `base`. Stops when there are more than `N`.
+    const fn of(mut self, layout: &Layout, base: usize) -> Self {
+        if !layout.is_padded() {
+            return self;
+        }
+        let (head, offset, count, element) = match layout.kind {
+            Kind::Struct { fields } => {
+                let mut end = 0;
+                let mut at = 0;
+                while at < fields.len() && self.count <= N {
+                    let Field { offset, layout, .. } = &fields[at];
+                    at += 1;
+                    if layout.size > 0 {
+                        self = self
+                            .push(base + end, base + *offset)
+                            .of(layout, base + *offset);
+                        end = *offset + layout.size;
+                    }
+                }
+                return self.push(base + end, base + layout.size);
+            }
+            Kind::Array { len, element } => (0, 0, len, element),
+            _ => match layout.body() {
+                Some(Body {
+                    head,
+                    offset,
+                    count,
+                    element,
+                }) => (head, offset, count, element),
+                None => return self,
+            },
+        };
+        self = self.push(base + head, base + offset);
+        let mut at = 0;
+        while at < count && element.is_padded() && self.count <= N {
+            self = self.of(element, base + offset + at * element.size);
+            at += 1;
+        }
+        self.push(base + offset + count * element.size, base + layout.size)
     }
 }
 

@@ -96,6 +96,37 @@ impl fmt::Display for Invalid {
 impl std::error::Error for Invalid {}
 
 impl Layout {
+    /// The smallest part of a value, with its place, that holds the `count` bytes from `start` on and has a layout of its own.
+    pub(crate) fn part_around(&self, start: usize, count: usize) -> (usize, &Self) {
+        let inside = |offset: usize, size: usize| {
+            offset <= start && start.saturating_add(count) <= offset.saturating_add(size)
+        };
+        let in_elements = |offset: usize, len: usize, element: &'static Self| {
+            let index = start.checked_sub(offset)?.checked_div(element.size)?;
+            let at = offset + index * element.size;
+            (index < len && inside(at, element.size)).then_some((at, element))
+        };
+        let part = match self.kind {
+            Kind::Struct { fields } => fields
+                .iter()
+                .filter(|field| field.layout().size > 0)
+                .map(|field| (field.offset(), field.layout()))
+                .find(|(offset, layout)| inside(*offset, layout.size)),
+            Kind::Array { len, element } => in_elements(0, len, element),
+            Kind::Vector { .. } => self
+                .body()
+                .and_then(|body| in_elements(body.offset, body.count, body.element)),
+            _ => None,
+        };
+        match part {
+            Some((offset, layout)) => {
+                let (inner, layout) = layout.part_around(start - offset, count);
+                (offset + inner, layout)
+            }
+            None => (0, self),
+        }
+    }
+
     /// Checks that `bytes` are a value of this layout. Padding may hold anything.
     ///
     /// Allocates only to report an error.

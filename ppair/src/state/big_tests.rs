@@ -1,0 +1,300 @@
+//! Big states, through the handle that users have.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+
+use super::tests::{enter, segment};
+use super::*;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, crate::HardState)]
+#[hard(crate = crate)]
+#[repr(C)]
+struct Row {
+    on: bool,
+    hits: u64,
+    last: u16,
+}
+
+const ROWS: usize = 4_000;
+
+#[derive(Clone, Copy, PartialEq, crate::HardState)]
+#[hard(crate = crate)]
+#[repr(C)]
+struct Table {
+    total: u64,
+    rows: [Row; ROWS],
+    tail: [u8; 13],
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            total: 7,
+            rows: [Row::default(); ROWS],
+            tail: [1; 13],
+        }
+    }
+}
+
+const _: () = assert!(is_big::<Table>());
+
+fn hit(table: &Checkpoint<Table>, row: usize) {
+    table.edit(|edit| {
+        edit.patch(|table| &table.rows[row], |row| row.hits += 1);
+        edit.patch(|table| &table.total, |total| *total += 1);
+    });
+}
+
+#[test]
+fn places_are_changed_one_by_one_and_found_by_the_next_worker() {
+    let segment = segment::<Table>();
+    let first = enter::<Table>(segment, 1);
+    assert_eq!(
+        (first.get(|table| &table.total), first.generation()),
+        (7, 0)
+    );
+    for row in 0..100 {
+        hit(&first, row * 39);
+    }
+    first.patch(|table| &table.tail[12], |last| *last = 99);
+    first.patch(|table| &table.rows[3].on, |on| *on = true);
+    assert_eq!(first.generation(), 102);
+    for incarnation in 2..5 {
+        let next = enter::<Table>(segment, incarnation);
+        assert!(next.read(|value| first.read(|expected| value == expected)));
+        assert_eq!(next.get(|table| &table.total), 107);
+        assert_eq!(next.get(|table| &table.rows[39].hits), 1);
+        assert_eq!(
+            next.get(|table| &table.tail),
+            [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 99]
+        );
+        assert_eq!(next.generation(), 102);
+    }
+}
+
+#[test]
+fn thousands_of_changes_fold_the_log_and_all_of_them_count() {
+    let segment = segment::<Table>();
+    let table = enter::<Table>(segment, 1);
+    for round in 0..8_000 {
+        hit(&table, round % ROWS);
+    }
+    let next = enter::<Table>(segment, 2);
+    assert!(next.read(|table| table.rows.iter().all(|row| row.hits == 2)));
+    assert_eq!(next.generation(), 8_000);
+}
+
+#[test]
+fn one_edit_sees_its_own_changes_and_commits_them_at_once() {
+    let table = enter::<Table>(segment::<Table>(), 1);
+    let seen = table.edit(|edit| {
+        edit.patch(|table| &table.rows[5].hits, |hits| *hits = 1);
+        edit.patch(|table| &table.rows[5], |row| row.hits += 1);
+        assert_eq!(
+            table.get(|table| &table.rows[5].hits),
+            0,
+            "not committed yet"
+        );
+        edit.patch(|table| &table.rows[5].last, |last| *last = 3);
+        edit.get(|table| &table.rows[5])
+    });
+    assert_eq!((seen.hits, seen.last), (2, 3));
+    assert_eq!(
+        (table.get(|table| &table.rows[5]), table.generation()),
+        (seen, 1)
+    );
+    table.edit(|_| {});
+    assert_eq!(table.generation(), 1, "nothing was changed");
+}
+
+#[test]
+fn a_whole_value_and_parts_take_turns() {
+    let segment = segment::<Table>();
+    let table = enter::<Table>(segment, 1);
+    table.update(|table| table.total = 1);
+    hit(&table, 8);
+    table.update(|table| table.total *= 10);
+    hit(&table, 8);
+    let next = enter::<Table>(segment, 2);
+    next.read(|table| assert_eq!((table.total, table.rows[8].hits), (21, 2)));
+    assert_eq!(next.stored().generation(), 4);
+}
+
+#[test]
+fn a_panic_publishes_nothing_and_blocks_nobody() {
+    let table = enter::<Table>(segment::<Table>(), 1);
+    hit(&table, 1);
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        table.edit(|edit| {
+            edit.patch(|table| &table.total, |total| *total = 0);
+            edit.patch(|table| &table.rows[0], |_| panic!("half-way"))
+        })
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(
+        (table.get(|table| &table.total), table.generation()),
+        (8, 1)
+    );
+    hit(&table, 1);
+    assert_eq!(
+        (table.get(|table| &table.total), table.generation()),
+        (9, 2)
+    );
+}
+
+#[test]
+fn a_place_elsewhere_and_a_change_inside_a_look_are_panics_that_say_so() {
+    let table = enter::<Table>(segment::<Table>(), 1);
+    let text = |panicked: std::thread::Result<()>| {
+        let panic = panicked.unwrap_err();
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        text.or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap()
+    };
+    let elsewhere = catch_unwind(AssertUnwindSafe(|| table.patch(|_| &5_u64, |_| ())));
+    assert!(text(elsewhere).contains("not in the hard state"));
+    let inside = catch_unwind(AssertUnwindSafe(|| table.read(|_| hit(&table, 0))));
+    assert!(text(inside).contains("inside its own `read`"));
+    assert_eq!(table.generation(), 0);
+    hit(&table, 0);
+}
+
+#[test]
+fn a_place_seen_as_another_type_still_gets_no_invalid_value() {
+    let table = enter::<Table>(segment::<Table>(), 1);
+    let patch = |to: u8| table.patch(|table| as_byte(&table.rows[9].on), |byte| *byte = to);
+    assert!(catch_unwind(AssertUnwindSafe(|| patch(2))).is_err());
+    assert_eq!(
+        (table.get(|table| &table.rows[9].on), table.generation()),
+        (false, 0)
+    );
+    patch(1);
+    assert!(table.get(|table| &table.rows[9].on));
+}
+
+/// What crates for casts do in safe code.
+fn as_byte(flag: &bool) -> &u8 {
+    // SAFETY: every `bool` is a valid byte, and is only read.
+    unsafe { &*core::ptr::from_ref(flag).cast::<u8>() }
+}
+
+#[test]
+fn readers_see_whole_commits_while_threads_change_the_state() {
+    let table = enter::<Table>(segment::<Table>(), 1);
+    let rounds = 2_000;
+    thread::scope(|scope| {
+        let writers: Vec<_> = (0..2)
+            .map(|writer| {
+                let table = table.clone();
+                scope.spawn(move || (0..rounds).for_each(|round| hit(&table, round * 2 + writer)))
+            })
+            .collect();
+        while !writers.iter().all(thread::ScopedJoinHandle::is_finished) {
+            table.read(|table| {
+                let hits: u64 = table.rows.iter().map(|row| row.hits).sum();
+                assert_eq!(table.total, 7 + hits);
+            });
+        }
+    });
+    assert_eq!(table.generation(), 2 * rounds as u64);
+}
+
+#[test]
+fn a_fenced_worker_changes_nothing() {
+    let segment = segment::<Table>();
+    let old = enter::<Table>(segment, 1);
+    hit(&old, 1);
+    let new = enter::<Table>(segment, 2);
+    let refused = old.try_patch(|table| &table.total, |total| *total = 0);
+    assert_eq!(refused, Err(CommitError::Fenced));
+    assert_eq!(old.get(|table| &table.total), 8);
+    hit(&new, 1);
+    assert_eq!(new.get(|table| &table.rows[1].hits), 2);
+}
+
+#[test]
+fn small_states_are_changed_in_places_too() {
+    let segment = segment::<[u16; 5]>();
+    let small = enter::<[u16; 5]>(segment, 1);
+    small.patch(|all| &all[3], |one| *one = 9);
+    small.edit(|edit| {
+        edit.patch(|all| &all[3], |one| *one += 1);
+        edit.patch(|all| &all[4], |one| *one = 2);
+    });
+    assert_eq!((small.load(), small.generation()), ([0, 0, 0, 10, 2], 2));
+    assert_eq!(enter::<[u16; 5]>(segment, 2).load(), [0, 0, 0, 10, 2]);
+}
+
+#[test]
+fn a_healthy_copy_of_a_big_state_is_what_is_left_if_all_else_is_spoilt() {
+    let segment = segment::<Table>();
+    let table = enter::<Table>(segment, 1);
+    hit(&table, 1);
+    hit(&table, 2);
+    table.mark_healthy().unwrap();
+    hit(&table, 3);
+    segment.fence(2).unwrap();
+    (0..4).for_each(|slot| segment.region(0).overwrite_for_test(slot, 0x99));
+    let next = enter::<Table>(segment, 3);
+    assert_eq!(next.origin().source(), crate::Source::Healthy);
+    assert_eq!(
+        (next.origin().generation(), next.get(|table| &table.total)),
+        (2, 9)
+    );
+    hit(&next, 4);
+    assert_eq!((next.generation(), next.get(|table| &table.total)), (4, 10));
+}
+
+#[test]
+fn a_mark_is_taken_before_the_next_commit() {
+    let segment = segment::<Table>();
+    let table = enter::<Table>(segment, 1);
+    hit(&table, 1);
+    segment.mark();
+    hit(&table, 2);
+    hit(&table, 3);
+    let region = segment.region(0);
+    assert_eq!(region.slot_generation(region.healthy_slot(1)), 1);
+    assert!(!region.is_marked());
+}
+
+#[test]
+fn copies_of_what_was_left_behind_are_there_with_their_values() {
+    let segment = segment::<Table>();
+    let table = enter::<Table>(segment, 1);
+    (1..4).for_each(|row| hit(&table, row));
+    for _ in 0..2 {
+        assert!(segment.reject(0).unwrap().is_some());
+    }
+    let rejects = segment.rejects();
+    let generations: Vec<u64> = rejects
+        .iter()
+        .map(|(_, generation, _)| *generation)
+        .collect();
+    assert_eq!(generations, [3, 2]);
+    for (_, generation, bytes) in rejects {
+        let total = u64::from_ne_bytes(bytes[..8].try_into().unwrap());
+        assert_eq!(total, 7 + generation);
+    }
+}
+
+#[test]
+fn a_guarded_segment_is_written_through_its_file() {
+    let segment = segment::<Table>();
+    segment.fence(1).unwrap();
+    segment.guard().unwrap();
+    let table = enter::<Table>(segment, 1);
+    for round in 0..5_000 {
+        hit(&table, round % ROWS);
+    }
+    table.mark_healthy().unwrap();
+    table.update(|table| table.tail[0] = 50);
+    hit(&table, 0);
+    let next = enter::<Table>(segment, 2);
+    assert_eq!(
+        (next.get(|table| &table.total), next.generation()),
+        (5_008, 5_002)
+    );
+    assert_eq!(next.get(|table| &table.tail[0]), 50);
+    assert_eq!(table.try_update(|_| ()), Err(CommitError::Fenced));
+}

@@ -1,0 +1,302 @@
+use std::cell::RefCell;
+
+use super::super::recovery::{Source, choose};
+use super::super::region::{BIG, CHUNK, Shape};
+use super::*;
+
+/// Not a multiple of a word or of a chunk.
+const SIZE: usize = BIG + 2 * CHUNK + 13;
+const WORDS: usize = words_for(SIZE);
+
+/// A region in plain memory, and what was committed to it.
+struct Memory {
+    words: Vec<AtomicU64>,
+    /// All bytes after each commit, from the generation before the first one on.
+    history: RefCell<Vec<Vec<u8>>>,
+}
+
+impl Memory {
+    fn new() -> Self {
+        let count = Shape::new(SIZE).words();
+        let memory = Self {
+            words: (0..count).map(|_| AtomicU64::new(0)).collect(),
+            history: RefCell::new(vec![vec![0; SIZE]]),
+        };
+        memory.region().format(0).unwrap();
+        memory
+    }
+
+    fn region(&self) -> Region<'_> {
+        Region::new(Words::open(&self.words), SIZE, 77).unwrap()
+    }
+
+    fn now(&self) -> Vec<u8> {
+        self.history.borrow().last().unwrap().clone()
+    }
+
+    fn recover(&self, incarnation: u32) -> (Source, u64, Vec<u8>) {
+        let (source, chain) = choose(&self.region(), incarnation).expect("a checkpoint");
+        let mut bytes = vec![0; SIZE];
+        assert!(self.region().read_chain(chain, &mut bytes));
+        (source, chain.generation, bytes)
+    }
+
+    fn expect_current(&self, incarnation: u32) {
+        let generation = self.history.borrow().len() as u64 - 1;
+        let expected = (Source::Current, generation, self.now());
+        assert!(
+            self.recover(incarnation) == expected,
+            "generation {generation}"
+        );
+    }
+}
+
+/// One worker of it.
+struct Worker<'a> {
+    memory: &'a Memory,
+    committer: Committer,
+    tail: Option<Tail>,
+    start: Option<Chain>,
+    entry: Entry,
+}
+
+impl<'a> Worker<'a> {
+    fn new(memory: &'a Memory, incarnation: u32) -> Self {
+        memory.region().fence(incarnation).unwrap();
+        let start = choose(&memory.region(), incarnation).map(|(_, chain)| chain);
+        memory.region().begin(incarnation).unwrap();
+        let published = memory.region().published(incarnation).slot;
+        Self {
+            memory,
+            committer: Committer {
+                incarnation,
+                keep: start
+                    .map(|chain| chain.slot)
+                    .filter(|slot| *slot != published),
+                start: start.map_or(0, |chain| chain.generation),
+            },
+            tail: None,
+            start,
+            entry: Entry::default(),
+        }
+    }
+
+    fn whole(&mut self, fill: u8) {
+        let bytes = vec![fill; SIZE];
+        self.memory
+            .region()
+            .commit_whole(&self.committer, &mut self.tail, &bytes)
+            .unwrap();
+        self.memory.history.borrow_mut().push(bytes);
+        self.committer.keep = None;
+    }
+
+    /// Fills these words of the state.
+    fn part(&mut self, ranges: &[(usize, usize)], fill: u8) -> Result<u64, CommitError> {
+        let mut bytes = self.memory.now();
+        bytes.resize(WORDS * WORD, 0);
+        self.entry.clear();
+        for &(first, count) in ranges {
+            let mut words = vec![fill; count * WORD];
+            if first + count == WORDS {
+                words.truncate(SIZE - first * WORD);
+                words.resize(count * WORD, 0);
+            }
+            self.entry.push(first, &words);
+        }
+        self.entry.apply(&mut bytes);
+        bytes.truncate(SIZE);
+        let region = self.memory.region();
+        let start = if self.tail.is_none() {
+            self.start
+        } else {
+            None
+        };
+        let committed =
+            region.commit_part(&self.committer, &mut self.tail, start, &mut self.entry)?;
+        self.memory.history.borrow_mut().push(bytes);
+        self.committer.keep = None;
+        Ok(committed)
+    }
+}
+
+#[test]
+fn parts_are_recovered_on_top_of_the_whole() {
+    let memory = Memory::new();
+    let mut worker = Worker::new(&memory, 1);
+    worker.whole(1);
+    memory.expect_current(1);
+    for (number, ranges) in [
+        &[(0, 1)][..],
+        &[(5, 2), (700, 600), (5, 1)],
+        &[(WORDS - 1, 1)],
+        &[(WORDS - 3, 3), (0, 9)],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let generation = worker.part(ranges, number as u8 + 10);
+        assert_eq!(generation, Ok(number as u64 + 2));
+        memory.expect_current(1);
+    }
+}
+
+#[test]
+fn every_worker_goes_on_from_the_last_one() {
+    let memory = Memory::new();
+    Worker::new(&memory, 1).whole(1);
+    for incarnation in 2..12 {
+        let mut worker = Worker::new(&memory, incarnation);
+        memory.expect_current(incarnation);
+        // Some commit nothing.
+        for step in 0..incarnation % 4 {
+            let place = (incarnation * 31 + step) as usize;
+            worker.part(&[(place, 40)], incarnation as u8).unwrap();
+            memory.expect_current(incarnation);
+        }
+    }
+}
+
+#[test]
+fn a_full_log_is_folded_and_nothing_is_lost() {
+    let memory = Memory::new();
+    let mut worker = Worker::new(&memory, 1);
+    worker.whole(1);
+    let log = memory.region().shape.log_words();
+    let mut slots = std::collections::BTreeSet::new();
+    for step in 0..40 {
+        worker.part(&[(step * 13, log / 5)], step as u8).unwrap();
+        memory.expect_current(1);
+        slots.insert(memory.region().published(1).slot);
+    }
+    assert_eq!(slots.len(), 2, "it went to and fro between the two slots");
+}
+
+#[test]
+fn what_the_log_cannot_hold_is_an_error_before_any_store() {
+    let memory = Memory::new();
+    let mut worker = Worker::new(&memory, 1);
+    worker.whole(1);
+    worker.part(&[(3, 3)], 2).unwrap();
+    let image = |memory: &Memory| -> Vec<u64> {
+        memory
+            .words
+            .iter()
+            .map(|word| word.load(Ordering::Relaxed))
+            .collect()
+    };
+    let before = image(&memory);
+    let log = memory.region().shape.log_words();
+    let error = worker
+        .part(&[(0, log - HEAD - RANGE_HEAD + 1)], 3)
+        .unwrap_err();
+    assert!(matches!(error, CommitError::TooLarge { bytes, reserve } if bytes == reserve + WORD));
+    assert!(image(&memory) == before);
+    worker.part(&[(0, log - HEAD - RANGE_HEAD)], 3).unwrap();
+    memory.expect_current(1);
+}
+
+#[test]
+fn a_damaged_entry_leaves_the_generation_before_it() {
+    let memory = Memory::new();
+    let mut worker = Worker::new(&memory, 1);
+    worker.whole(1);
+    worker.part(&[(1, 1)], 2).unwrap();
+    worker.part(&[(2, 1)], 3).unwrap();
+    memory.region().fence(2).unwrap();
+    let log = memory.region().log(1);
+    // The second entry's words.
+    let at = 2 * (HEAD + RANGE_HEAD) + 1;
+    log.cells()[at].fetch_xor(1 << 17, Ordering::Relaxed);
+    let (source, generation, bytes) = memory.recover(2);
+    assert_eq!((source, generation), (Source::Previous, 2));
+    assert!(bytes == memory.history.borrow()[2]);
+}
+
+#[test]
+fn what_was_appended_and_not_published_never_counts() {
+    let memory = Memory::new();
+    let mut first = Worker::new(&memory, 1);
+    first.whole(1);
+    first.part(&[(1, 1)], 2).unwrap();
+    // Killed just before the publishing store.
+    let word = memory.region().published(1);
+    first.part(&[(2, 1)], 99).unwrap();
+    memory.history.borrow_mut().pop();
+    memory.words[super::super::region::PUBLISHED + 1].store(word.pack(), Ordering::Relaxed);
+    for incarnation in 2..4 {
+        drop(Worker::new(&memory, incarnation));
+        memory.expect_current(incarnation);
+    }
+    // Also if what is published is lost.
+    let mut fourth = Worker::new(&memory, 4);
+    fourth.part(&[(3, 1)], 4).unwrap();
+    fourth.part(&[(4, 1)], 5).unwrap();
+    memory.region().fence(5).unwrap();
+    for slot in 0..2 {
+        memory.region().overwrite_for_test(slot, 0x1234);
+    }
+    let (source, generation, bytes) = memory.recover(5);
+    assert_eq!((source, generation), (Source::Previous, 2));
+    assert!(bytes == memory.history.borrow()[2]);
+}
+
+#[test]
+fn a_fenced_worker_appends_nothing_that_counts() {
+    let memory = Memory::new();
+    let mut first = Worker::new(&memory, 1);
+    first.whole(1);
+    first.part(&[(1, 1)], 2).unwrap();
+    let second = Worker::new(&memory, 2);
+    assert_eq!(first.part(&[(1, 1)], 3), Err(CommitError::Fenced));
+    memory.expect_current(2);
+    drop(second);
+}
+
+#[test]
+fn a_forgotten_generation_is_recovered_from_nowhere() {
+    let memory = Memory::new();
+    let mut worker = Worker::new(&memory, 1);
+    worker.whole(1);
+    for fill in 2..6 {
+        worker.part(&[(usize::from(fill), 1)], fill).unwrap();
+    }
+    memory
+        .region()
+        .keep_healthy(
+            1,
+            Chain {
+                slot: memory.region().published(1).slot,
+                generation: 5,
+            },
+        )
+        .unwrap();
+    for generation in (1..=5).rev() {
+        let (_, found, bytes) = memory.recover(1);
+        assert_eq!(found, generation);
+        assert!(bytes == memory.history.borrow()[generation as usize]);
+        memory.region().forget(generation).unwrap();
+    }
+    assert_eq!(choose(&memory.region(), 1), None);
+}
+
+#[test]
+fn logs_full_of_anything_end_in_an_answer() {
+    let memory = Memory::new();
+    let mut worker = Worker::new(&memory, 1);
+    worker.whole(1);
+    worker.part(&[(1, 1), (40, 4)], 2).unwrap();
+    let log = memory.region().log(1);
+    for at in 0..HEAD + 2 * RANGE_HEAD + 5 {
+        for word in [0, 1, 2, 3, u64::MAX, u64::MAX / 8, 1 << 40, WORDS as u64] {
+            let before = log.cells()[at].swap(word, Ordering::Relaxed);
+            let (_, generation, bytes) = memory.recover(1);
+            assert!(
+                bytes == memory.history.borrow()[generation as usize],
+                "word {at}: {word:#x}"
+            );
+            log.cells()[at].store(before, Ordering::Relaxed);
+        }
+    }
+    memory.expect_current(1);
+}
