@@ -1,7 +1,7 @@
 //! How a worker ended, what its restart policy says to that, and the exit status of the program. Pure.
 
 use crate::config::Restart;
-use crate::sys::signal::{SIGHUP, SIGINT, SIGPIPE, SIGTERM};
+use crate::sys::signal::{SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGTERM};
 
 /// The pair gave up: `EX_SOFTWARE` of sysexits.h.
 pub(crate) const GAVE_UP: u8 = 70;
@@ -47,6 +47,18 @@ impl Exit {
         }
     }
 
+    /// Whether it was the worker's own doing, so that what it started from may be to blame. Who ends a worker from outside says
+    /// nothing of its hard state.
+    pub(crate) const fn is_own_doing(self) -> bool {
+        !matches!(
+            self,
+            Self::Signal {
+                signal: SIGKILL | SIGHUP | SIGINT | SIGTERM,
+                ..
+            }
+        )
+    }
+
     /// Whether `policy` restarts a worker that ended so.
     pub(crate) const fn restarts_under(self, policy: Restart) -> bool {
         let clean_signal = matches!(
@@ -79,6 +91,20 @@ const fn byte(number: i32) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_worker_that_was_ended_from_outside_is_not_to_blame() {
+        let by = |signal| Exit::Signal {
+            signal,
+            core: false,
+        };
+        for signal in [SIGKILL, SIGTERM, SIGINT, SIGHUP] {
+            assert!(!by(signal).is_own_doing(), "{signal}");
+        }
+        for exit in [by(SIGPIPE), by(11), by(6), Exit::Code(1), Exit::Code(101)] {
+            assert!(exit.is_own_doing(), "{exit:?}");
+        }
+    }
     use Restart::{Always, Never, OnAbnormal, OnFailure};
 
     const fn killed(signal: i32) -> Exit {

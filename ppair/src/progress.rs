@@ -4,6 +4,7 @@
 use core::time::Duration;
 
 use crate::config::Options;
+use crate::exit::Exit;
 
 /// Counts restarts in a row without progress.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,9 +81,14 @@ impl Ladder {
     /// How many workers may die from a checkpoint before the next one starts from an older one.
     const TRIES: u32 = 2;
 
-    /// Decides on a death: whether the next worker starts from an older checkpoint.
-    pub(crate) fn on_death(&mut self, progressed: bool) -> bool {
-        self.failed = if progressed { 0 } else { self.failed + 1 };
+    /// Decides on a death: whether the next worker starts from an older checkpoint. A worker that was ended from outside
+    /// counts for neither side: nothing says what it would have come to.
+    pub(crate) fn on_death(&mut self, progressed: bool, exit: Exit) -> bool {
+        if progressed {
+            self.failed = 0;
+        } else if exit.is_own_doing() {
+            self.failed += 1;
+        }
         let steps = self.failed >= Self::TRIES;
         if steps {
             self.failed = 0;
@@ -162,16 +168,31 @@ mod tests {
     #[test]
     fn every_second_death_without_progress_is_a_step_down() {
         let mut ladder = Ladder::default();
-        let deaths = [false; 8].map(|progressed| ladder.on_death(progressed));
+        let deaths = [false; 8].map(|progressed| ladder.on_death(progressed, PANIC));
         assert_eq!(deaths, [false, true, false, true, false, true, false, true]);
+    }
+
+    const PANIC: Exit = Exit::Code(101);
+
+    #[test]
+    fn workers_that_are_killed_from_outside_keep_their_checkpoint() {
+        let kill = Exit::Signal {
+            signal: 9,
+            core: false,
+        };
+        let mut ladder = Ladder::default();
+        assert!((0..100).all(|_| !ladder.on_death(false, kill)));
+        assert!(!ladder.on_death(false, PANIC));
+        assert!(!ladder.on_death(false, kill));
+        assert!(ladder.on_death(false, PANIC));
     }
 
     #[test]
     fn a_worker_that_gets_on_keeps_its_checkpoint() {
         let mut ladder = Ladder::default();
         for _ in 0..10 {
-            assert!(!ladder.on_death(false));
-            assert!(!ladder.on_death(true));
+            assert!(!ladder.on_death(false, PANIC));
+            assert!(!ladder.on_death(true, PANIC));
         }
     }
 

@@ -9,6 +9,8 @@ use ppair_tests::{Activity, Fixture, Memory, Power, Running, children, eventuall
 fn waiting_pair() -> Running {
     let mut pair = Fixture::new(env!("CARGO_BIN_EXE_counter"))
         .args(["--to", "1", "--every", "0", "--pace", "60000"])
+        // The one thing that it wakes up for by itself, ever more rarely.
+        .env("PPAIR_HEALTHY_AFTER", "1h")
         .deadline(Duration::from_secs(40))
         .spawn();
     let worker = pair.event("started").pid("worker");

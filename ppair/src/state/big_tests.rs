@@ -27,6 +27,10 @@ struct Table {
 }
 
 impl Default for Table {
+    #[allow(
+        clippy::large_stack_arrays,
+        reason = "a big state is what this is about"
+    )]
     fn default() -> Self {
         Self {
             total: 7,

@@ -34,6 +34,10 @@ impl Memory {
         self.history.borrow().last().unwrap().clone()
     }
 
+    fn at(&self, generation: u64) -> Vec<u8> {
+        self.history.borrow()[usize::try_from(generation).unwrap()].clone()
+    }
+
     fn recover(&self, incarnation: u32) -> (Source, u64, Vec<u8>) {
         let (source, chain) = choose(&self.region(), incarnation).expect("a checkpoint");
         let mut bytes = vec![0; SIZE];
@@ -126,17 +130,14 @@ fn parts_are_recovered_on_top_of_the_whole() {
     let mut worker = Worker::new(&memory, 1);
     worker.whole(1);
     memory.expect_current(1);
-    for (number, ranges) in [
+    for (number, ranges) in (0_u8..).zip([
         &[(0, 1)][..],
         &[(5, 2), (700, 600), (5, 1)],
         &[(WORDS - 1, 1)],
         &[(WORDS - 3, 3), (0, 9)],
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let generation = worker.part(ranges, number as u8 + 10);
-        assert_eq!(generation, Ok(number as u64 + 2));
+    ]) {
+        let generation = worker.part(ranges, number + 10);
+        assert_eq!(generation, Ok(u64::from(number) + 2));
         memory.expect_current(1);
     }
 }
@@ -145,14 +146,14 @@ fn parts_are_recovered_on_top_of_the_whole() {
 fn every_worker_goes_on_from_the_last_one() {
     let memory = Memory::new();
     Worker::new(&memory, 1).whole(1);
-    for incarnation in 2..12 {
-        let mut worker = Worker::new(&memory, incarnation);
-        memory.expect_current(incarnation);
+    for incarnation in 2..12_u8 {
+        let mut worker = Worker::new(&memory, incarnation.into());
+        memory.expect_current(incarnation.into());
         // Some commit nothing.
         for step in 0..incarnation % 4 {
-            let place = (incarnation * 31 + step) as usize;
-            worker.part(&[(place, 40)], incarnation as u8).unwrap();
-            memory.expect_current(incarnation);
+            let place = usize::from(incarnation) * 31 + usize::from(step);
+            worker.part(&[(place, 40)], incarnation).unwrap();
+            memory.expect_current(incarnation.into());
         }
     }
 }
@@ -164,8 +165,9 @@ fn a_full_log_is_folded_and_nothing_is_lost() {
     worker.whole(1);
     let log = memory.region().shape.log_words();
     let mut slots = std::collections::BTreeSet::new();
-    for step in 0..40 {
-        worker.part(&[(step * 13, log / 5)], step as u8).unwrap();
+    for step in 0..40_u8 {
+        let first = usize::from(step) * 13;
+        worker.part(&[(first, log / 5)], step).unwrap();
         memory.expect_current(1);
         slots.insert(memory.region().published(1).slot);
     }
@@ -274,7 +276,7 @@ fn a_forgotten_generation_is_recovered_from_nowhere() {
     for generation in (1..=5).rev() {
         let (_, found, bytes) = memory.recover(1);
         assert_eq!(found, generation);
-        assert!(bytes == memory.history.borrow()[generation as usize]);
+        assert!(bytes == memory.at(generation));
         memory.region().forget(generation).unwrap();
     }
     assert_eq!(choose(&memory.region(), 1), None);
@@ -291,10 +293,7 @@ fn logs_full_of_anything_end_in_an_answer() {
         for word in [0, 1, 2, 3, u64::MAX, u64::MAX / 8, 1 << 40, WORDS as u64] {
             let before = log.cells()[at].swap(word, Ordering::Relaxed);
             let (_, generation, bytes) = memory.recover(1);
-            assert!(
-                bytes == memory.history.borrow()[generation as usize],
-                "word {at}: {word:#x}"
-            );
+            assert!(bytes == memory.at(generation), "word {at}: {word:#x}");
             log.cells()[at].store(before, Ordering::Relaxed);
         }
     }

@@ -299,7 +299,7 @@ impl WatchDog {
                 proof.proven = proof.started;
             }
         }
-        self.steps_back = self.ladder.on_death(progressed);
+        self.steps_back = self.ladder.on_death(progressed, exit);
         let random = now.subsec_nanos().wrapping_mul(0x9e37_79b9);
         Some(Event::Died {
             exit,
