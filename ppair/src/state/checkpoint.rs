@@ -96,12 +96,19 @@ struct Turn {
     begun: u32,
     /// The slot not to be overwritten, as long as this worker has published nothing.
     keep: Option<usize>,
+    /// The generation that this worker started from.
+    start: u64,
     /// Whether this worker has published anything.
     has_published: bool,
     /// Where the next change of a big state goes.
     tail: Option<Tail>,
     /// Room for that change.
     entry: Entry,
+}
+
+#[inline(never)]
+fn boxed<T: HardState>(value: &T) -> Box<T> {
+    Box::new(*value)
 }
 
 const fn is_big<T>() -> bool {
@@ -139,10 +146,10 @@ impl<T: HardState> Checkpoint<T> {
             None => initial(bytes),
         };
         let buffer = Buffer::<T>::filled(fill).expect("recovery has found these bytes valid");
-        let (start, working) = if is_big::<T>() {
+        let (start, working) = if const { is_big::<T>() } {
             (None, Some(Working::new(buffer)))
         } else {
-            (Some(Box::new(*buffer.value())), None)
+            (Some(boxed(buffer.value())), None)
         };
         let shared = Shared {
             incarnation,
@@ -153,6 +160,7 @@ impl<T: HardState> Checkpoint<T> {
             turn: Mutex::new(Turn {
                 begun: 0,
                 keep: recovered.origin.slot_to_keep(),
+                start: recovered.origin.generation(),
                 has_published: false,
                 tail: None,
                 entry: Entry::default(),
@@ -172,9 +180,10 @@ impl<T: HardState> Checkpoint<T> {
     /// followed by one that starts from the newest checkpoint that is whole.
     #[must_use]
     pub fn load(&self) -> T {
-        match &self.shared.working {
-            Some(working) => working.read(|value| *value),
-            None => self.load_small().1,
+        if const { is_big::<T>() } {
+            self.shared.working().read(|value| *value)
+        } else {
+            self.load_small().1
         }
     }
 
@@ -185,15 +194,19 @@ impl<T: HardState> Checkpoint<T> {
     ///
     /// As [`load`](Self::load), and if `look` does. A commit to the same big state inside `look` panics.
     pub fn read<R>(&self, look: impl FnOnce(&T) -> R) -> R {
-        match &self.shared.working {
-            Some(working) => {
-                let reading = Reading::of(Arc::as_ptr(&self.shared).addr());
-                let result = working.read(look);
-                drop(reading);
-                result
-            }
-            None => look(&self.load_small().1),
+        if const { is_big::<T>() } {
+            let reading = Reading::of(Arc::as_ptr(&self.shared).addr());
+            let result = self.shared.working().read(look);
+            drop(reading);
+            result
+        } else {
+            self.read_small(look)
         }
+    }
+
+    #[inline(never)]
+    fn read_small<R>(&self, look: impl FnOnce(&T) -> R) -> R {
+        look(&self.load_small().1)
     }
 
     /// A copy of one place of the last committed value.
@@ -224,12 +237,18 @@ impl<T: HardState> Checkpoint<T> {
     /// As [`load`](Self::load).
     #[must_use]
     pub fn stored(&self) -> Stored {
-        if let Some(working) = &self.shared.working {
+        if const { is_big::<T>() } {
             // No commit changes value or generation meanwhile.
             let turn = self.turn();
             let generation = self.shared.generation_of_value(&turn);
+            let working = self.shared.working();
             return working.read(|value| Stored::of(value, generation));
         }
+        self.stored_small()
+    }
+
+    #[inline(never)]
+    fn stored_small(&self) -> Stored {
         let (generation, value) = self.load_small();
         Stored::of(&value, generation)
     }
@@ -269,8 +288,9 @@ impl<T: HardState> Checkpoint<T> {
     ///
     /// If this worker was superseded; see [`try_store`](Self::try_store). If it is called inside an
     /// [`update`](Self::update) of the same checkpoint.
+    #[inline]
     pub fn store(&self, value: T) {
-        self.try_store(value)
+        self.commit(&value)
             .unwrap_or_else(|error| panic!("{error}"));
     }
 
@@ -283,9 +303,15 @@ impl<T: HardState> Checkpoint<T> {
     /// # Panics
     ///
     /// If it is called inside an [`update`](Self::update) of the same checkpoint.
+    #[inline]
     pub fn try_store(&self, value: T) -> Result<u64, CommitError> {
+        self.commit(&value)
+    }
+
+    /// By reference: a value that is moved is a value that is copied.
+    fn commit(&self, value: &T) -> Result<u64, CommitError> {
         let mut turn = self.turn();
-        let committed = turn.commit(&value);
+        let committed = turn.commit(value);
         drop(turn);
         after_commit();
         committed
@@ -313,6 +339,7 @@ impl<T: HardState> Checkpoint<T> {
     /// # Panics
     ///
     /// As [`try_store`](Self::try_store) and [`load`](Self::load), and if `change` does.
+    #[inline]
     pub fn try_update<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R, CommitError> {
         let mut turn = self.turn();
         let mut value = self.load();
@@ -427,9 +454,10 @@ impl<T: HardState> Checkpoint<T> {
         change: impl FnOnce(&mut Edit<'_, T>) -> R,
     ) -> Result<R, CommitError> {
         let mut turn = self.turn();
-        let returned = match &self.shared.working {
-            Some(working) => turn.edit_big(working, change)?,
-            None => turn.edit_small(self.load_small().1, change)?,
+        let returned = if const { is_big::<T>() } {
+            turn.edit_big(change)?
+        } else {
+            turn.edit_small(change)?
         };
         drop(turn);
         after_commit();
@@ -458,6 +486,7 @@ impl<T: HardState> Checkpoint<T> {
         turn.keep_healthy(&committer)
     }
 
+    #[inline]
     fn turn(&self) -> InTurn<'_, T> {
         let me = thread_token();
         assert!(
@@ -487,6 +516,11 @@ impl<T: HardState> Checkpoint<T> {
 }
 
 impl<T> Shared<T> {
+    /// The working copy of a big state.
+    fn working(&self) -> &Working<T> {
+        self.working.as_ref().expect("a big state has one")
+    }
+
     fn incarnation(&self) -> u32 {
         self.incarnation.incarnation.load(Ordering::Relaxed)
     }
@@ -516,35 +550,38 @@ impl<T> core::ops::Deref for InTurn<'_, T> {
 }
 
 impl<T: HardState> InTurn<'_, T> {
+    #[inline]
     fn commit(&mut self, value: &T) -> Result<u64, CommitError> {
         let committer = self.committer()?;
         let region = self.shared.region;
-        let generation = match &self.shared.working {
-            None => with_bytes(value, |bytes| region.commit(&committer, bytes)),
-            Some(working) => {
-                let staged = Buffer::<T>::filled(|bytes| stage(value, bytes));
-                let staged = staged.expect("a value is valid");
-                let bytes = &staged.bytes()[..size_of::<T>()];
-                let generation = region.commit_whole(&committer, &mut self.turn.tail, bytes)?;
-                // SAFETY: this thread has the turn; the bytes are those of a `T`.
-                unsafe { working.write(|buffer| *buffer = staged) };
-                Ok(generation)
-            }
-        }?;
+        let generation = if const { is_big::<T>() } {
+            let staged = Buffer::<T>::filled(|bytes| stage(value, bytes));
+            let staged = staged.expect("a value is valid");
+            let bytes = &staged.bytes()[..size_of::<T>()];
+            let generation = region.commit_whole(&committer, &mut self.turn.tail, bytes)?;
+            // SAFETY: this thread has the turn; the bytes are those of a `T`.
+            unsafe { self.shared.working().write(|buffer| *buffer = staged) };
+            generation
+        } else {
+            commit_small(&region, &committer, value)?
+        };
         self.published();
         Ok(generation)
     }
 
+    #[inline]
     fn published(&mut self) {
         self.turn.keep = None;
         self.turn.has_published = true;
     }
 
+    /// Not inlined: what is on its stack would be on that of the big states too.
+    #[inline(never)]
     fn edit_small<R>(
         &mut self,
-        value: T,
         change: impl FnOnce(&mut Edit<'_, T>) -> R,
     ) -> Result<R, CommitError> {
+        let value = self.checkpoint.load_small().1;
         let buffer = Buffer::<T>::filled(|bytes| stage(&value, bytes)).expect("a value is valid");
         let entry = &mut self.turn.entry;
         let returned = change(&mut Edit::new(buffer.value(), buffer.bytes(), entry));
@@ -562,10 +599,10 @@ impl<T: HardState> InTurn<'_, T> {
 
     fn edit_big<R>(
         &mut self,
-        working: &Working<T>,
         change: impl FnOnce(&mut Edit<'_, T>) -> R,
     ) -> Result<R, CommitError> {
         let shared = self.shared;
+        let working = shared.working();
         // SAFETY: this thread has the turn, and changes nothing before the last use of `buffer`.
         let buffer = unsafe { working.in_turn() };
         let entry = &mut self.turn.entry;
@@ -615,19 +652,29 @@ impl<T: HardState> InTurn<'_, T> {
         let committer = Committer {
             incarnation,
             keep: self.turn.keep,
-            start: self.shared.origin.generation(),
+            start: self.turn.start,
         };
+        if self.turn.begun != incarnation || self.shared.region.is_marked() {
+            self.get_ready(&committer)?;
+        }
+        Ok(committer)
+    }
+
+    /// Before the first commit of an incarnation, and when there is a checkpoint to be kept.
+    #[cold]
+    #[inline(never)]
+    fn get_ready(&mut self, committer: &Committer) -> Result<(), CommitError> {
         let region = self.shared.region;
-        if self.turn.begun != incarnation {
-            region.published_in_turn(&committer)?;
-            region.begin(incarnation)?;
-            self.turn.begun = incarnation;
+        if self.turn.begun != committer.incarnation {
+            region.published_in_turn(committer)?;
+            region.begin(committer.incarnation)?;
+            self.turn.begun = committer.incarnation;
             self.turn.tail = None;
         }
         if region.is_marked() {
-            self.keep_healthy(&committer)?;
+            self.keep_healthy(committer)?;
         }
-        Ok(committer)
+        Ok(())
     }
 
     /// Where the value that this worker has lies in the segment.
@@ -640,6 +687,19 @@ impl<T: HardState> InTurn<'_, T> {
         own.or_else(|| Some(choose(region, committer.incarnation)?.1))
     }
 
+    #[inline(never)]
+    fn keep_healthy_small(
+        &self,
+        committer: &Committer,
+        generation: u64,
+    ) -> Result<(), CommitError> {
+        let checkpoint = self.checkpoint.load_small().1;
+        let region = self.shared.region;
+        Ok(with_bytes(&checkpoint, |bytes| {
+            region.keep_healthy_small(committer.incarnation, generation, bytes)
+        })?)
+    }
+
     #[cold]
     fn keep_healthy(&mut self, committer: &Committer) -> Result<(), CommitError> {
         let region = self.shared.region;
@@ -647,19 +707,25 @@ impl<T: HardState> InTurn<'_, T> {
         let generation = self.shared.generation_of_value(&self.turn);
         let has_checkpoint = self.turn.has_published || self.shared.origin.chain().is_some();
         if has_checkpoint && generation != 0 {
-            if self.shared.working.is_some() {
+            if const { is_big::<T>() } {
                 if let Some(chain) = self.chain(&region, committer) {
                     region.keep_healthy(committer.incarnation, chain)?;
                 }
             } else {
-                let checkpoint = self.checkpoint.load_small().1;
-                with_bytes(&checkpoint, |bytes| {
-                    region.keep_healthy_small(committer.incarnation, generation, bytes)
-                })?;
+                self.keep_healthy_small(committer, generation)?;
             }
         }
         Ok(region.set_marked(false)?)
     }
+}
+
+#[inline]
+fn commit_small<T: HardState>(
+    region: &Region<'_>,
+    committer: &Committer,
+    value: &T,
+) -> Result<u64, CommitError> {
+    with_bytes(value, |bytes| region.commit(committer, bytes))
 }
 
 impl<T> Drop for InTurn<'_, T> {
@@ -670,6 +736,7 @@ impl<T> Drop for InTurn<'_, T> {
 }
 
 /// A number that no other running thread has.
+#[inline]
 fn thread_token() -> usize {
     thread_local!(static TOKEN: Cell<u8> = const { Cell::new(0) });
     TOKEN.with(|token| core::ptr::from_ref(token).addr())
@@ -739,6 +806,7 @@ pub(crate) fn clear_after_commit() {
     AFTER_COMMIT_ON.store(false, Ordering::Release);
 }
 
+#[inline]
 fn after_commit() {
     if AFTER_COMMIT_ON.load(Ordering::Acquire) {
         if let Some(hook) = AFTER_COMMIT.get() {

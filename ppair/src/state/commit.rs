@@ -88,6 +88,7 @@ pub(crate) const GENERATIONS: u64 = (1 << GENERATION_BITS) - 1;
 const SLOT_BITS: u32 = 2;
 
 impl Published {
+    #[inline]
     pub(crate) const fn unpack(word: u64) -> Self {
         Self {
             generation: word & GENERATIONS,
@@ -96,6 +97,7 @@ impl Published {
         }
     }
 
+    #[inline]
     pub(crate) const fn pack(self) -> u64 {
         self.generation
             | (self.slot as u64) << GENERATION_BITS
@@ -135,6 +137,7 @@ pub(crate) struct Committer {
 
 impl Committer {
     /// The slot for the next whole value: of the two of this parity, the one that is not in use.
+    #[inline]
     pub(crate) fn free_slot(&self, published: Published) -> usize {
         let used = self.keep.unwrap_or(published.slot);
         let first = parity(self.incarnation) * 2;
@@ -142,12 +145,14 @@ impl Committer {
     }
 
     /// The generation of the next commit.
+    #[inline]
     pub(crate) fn next_generation(&self, published: Published) -> u64 {
         after(published.generation.max(self.start))
     }
 }
 
 impl Region<'_> {
+    #[inline]
     fn publishing_word(incarnation: u32) -> usize {
         PUBLISHED + parity(incarnation)
     }

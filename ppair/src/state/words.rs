@@ -50,11 +50,13 @@ impl<'a> Words<'a> {
     }
 
     /// Whether they are guarded.
+    #[inline]
     pub(crate) fn is_guarded(self) -> bool {
         self.guard.is_some()
     }
 
     /// A part of them.
+    #[inline]
     pub(crate) fn part(self, range: Range<usize>) -> Self {
         Self {
             guard: self
