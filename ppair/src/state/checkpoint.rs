@@ -623,7 +623,8 @@ impl<T: HardState> InTurn<'_, T> {
             entry.apply(&mut bytes);
             region.commit_whole(&committer, tail, &bytes[..size_of::<T>()])?;
         } else {
-            region.commit_part(&committer, tail, start, entry)?;
+            let working = &buffer.bytes()[..size_of::<T>()];
+            region.commit_part(&committer, tail, start, working, entry)?;
         }
         let apply = |buffer: &mut Buffer<T>| {
             for (first, words) in entry.ranges() {

@@ -244,12 +244,14 @@ impl Region<'_> {
         Ok(())
     }
 
-    /// Commits the changes of `entry` on top of `start`, or of what was committed last if there is a `tail`. One thread of the process at a time.
+    /// Commits the changes of `entry` on top of `start`, or of what was committed last if there is a `tail`. `working` is all bytes of
+    /// what it is on top of. One thread of the process at a time.
     pub(crate) fn commit_part(
         &self,
         committer: &Committer,
         tail: &mut Option<Tail>,
         start: Option<Chain>,
+        working: &[u8],
         entry: &mut Entry,
     ) -> Result<u64, CommitError> {
         let log = self.log(parity(committer.incarnation));
@@ -284,7 +286,10 @@ impl Region<'_> {
                     ..*committer
                 }
                 .free_slot(now);
-                if !self.fold(chain, self.slot(slot))? {
+                if !self.words.is_guarded() {
+                    self.write_whole(self.slot(slot), chain.generation, working)?;
+                } else if !self.fold(chain, self.slot(slot))? {
+                    // The worker's own copy is outside of the guard, so a guarded segment is not filled from it.
                     return Err(CommitError::Damaged);
                 }
                 Tail {
@@ -346,8 +351,7 @@ impl Region<'_> {
         staged: &[u8],
     ) -> Result<(), Errno> {
         self.write_big(to, &mut |cells, sums| {
-            copy::store(cells, staged);
-            forget_sums(sums, 0, cells.len());
+            self.store_chunks(staged, cells, sums);
             Some(generation)
         })
         .map(drop)

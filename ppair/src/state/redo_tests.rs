@@ -116,8 +116,10 @@ impl<'a> Worker<'a> {
         } else {
             None
         };
+        let working = self.memory.now();
+        let tail = &mut self.tail;
         let committed =
-            region.commit_part(&self.committer, &mut self.tail, start, &mut self.entry)?;
+            region.commit_part(&self.committer, tail, start, &working, &mut self.entry)?;
         self.memory.history.borrow_mut().push(bytes);
         self.committer.keep = None;
         Ok(committed)

@@ -156,17 +156,19 @@ pub(crate) fn seed(generation: u64, fingerprint: u64) -> u64 {
 
 /// The checksum of words as bytes.
 pub(crate) fn sum_of_words(cells: &[AtomicU64], seed: u64) -> u64 {
-    let mut buffer = [0; CHUNK];
-    if cells.len() <= CHUNK_WORDS {
-        let bytes = &mut buffer[..cells.len() * WORD];
-        copy::load(cells, bytes);
-        return xxh3_64_with_seed(bytes, seed);
+    sum_of_bytes(cells, cells.len() * WORD, seed)
+}
+
+/// The checksum of the first `length` bytes of words.
+fn sum_of_bytes(cells: &[AtomicU64], length: usize, seed: u64) -> u64 {
+    if length <= CHUNK {
+        return copy::with(cells, length, |bytes| xxh3_64_with_seed(bytes, seed));
     }
     let mut hasher = Xxh3::with_seed(seed);
+    let mut left = length;
     for part in cells.chunks(CHUNK_WORDS) {
-        let bytes = &mut buffer[..part.len() * WORD];
-        copy::load(part, bytes);
-        hasher.update(bytes);
+        copy::with(part, left.min(CHUNK), |bytes| hasher.update(bytes));
+        left -= left.min(CHUNK);
     }
     hasher.digest()
 }
@@ -386,7 +388,7 @@ impl<'a> Region<'a> {
         }
         let cells = &slot.cells()[self.shape.bytes_at()..][..words_for(self.bytes())];
         if !self.shape.is_big() {
-            let sum = self.sum_of_bytes(cells, seed(generation, self.fingerprint));
+            let sum = sum_of_bytes(cells, self.bytes(), seed(generation, self.fingerprint));
             return sum == slot.load(SLOT_CHECKSUM, Ordering::Relaxed);
         }
         self.sums_hold(slot, generation)
@@ -399,28 +401,9 @@ impl<'a> Region<'a> {
                 })
     }
 
-    /// The checksum of a small state's bytes, which may end within the last word.
-    fn sum_of_bytes(&self, cells: &[AtomicU64], seed: u64) -> u64 {
-        let mut buffer = [0; CHUNK];
-        let mut hasher = Xxh3::with_seed(seed);
-        let mut left = self.bytes();
-        for part in cells.chunks(CHUNK_WORDS) {
-            let bytes = &mut buffer[..left.min(CHUNK)];
-            copy::load(part, bytes);
-            if left == self.bytes() && left <= CHUNK {
-                return xxh3_64_with_seed(bytes, seed);
-            }
-            hasher.update(bytes);
-            left -= bytes.len();
-        }
-        hasher.digest()
-    }
-
     fn sum_of_chunk_cells(&self, number: usize, cells: &[AtomicU64]) -> u64 {
-        let mut buffer = [0; CHUNK];
         let length = (self.bytes() - number * CHUNK).min(CHUNK);
-        copy::load(cells, &mut buffer[..length]);
-        self.sum_of_chunk(number, &buffer[..length])
+        copy::with(cells, length, |bytes| self.sum_of_chunk(number, bytes))
     }
 
     /// Never 0, which stands for a chunk that has none yet.
@@ -480,19 +463,29 @@ impl<'a> Region<'a> {
         if !self.sums_hold(slot, slot.load(SLOT_GENERATION, Ordering::Acquire)) {
             return false;
         }
-        let mut buffer = [0; CHUNK];
         let chunks = source.chunks(CHUNK_WORDS).zip(cells.chunks(CHUNK_WORDS));
         for (number, (from, to)) in chunks.enumerate() {
             let length = (self.bytes() - number * CHUNK).min(CHUNK);
-            copy::load(from, &mut buffer[..length]);
             let sum = slot.load(SLOT_HEADER_WORDS + number, Ordering::Relaxed);
-            if sum != self.sum_of_chunk(number, &buffer[..length]) {
+            let is_whole = copy::with(from, length, |bytes| {
+                copy::store(to, bytes);
+                sum == self.sum_of_chunk(number, bytes)
+            });
+            if !is_whole {
                 return false;
             }
-            copy::store(to, &buffer[..length]);
             sums[number].store(sum, Ordering::Relaxed);
         }
         true
+    }
+
+    /// Stores all bytes of a big state, and the sums of its chunks. For [`write_big`](Self::write_big).
+    pub(crate) fn store_chunks(&self, staged: &[u8], cells: &[AtomicU64], sums: &[AtomicU64]) {
+        let chunks = staged.chunks(CHUNK).zip(cells.chunks(CHUNK_WORDS));
+        for (number, (bytes, cells)) in chunks.enumerate() {
+            copy::store(cells, bytes);
+            sums[number].store(self.sum_of_chunk(number, bytes), Ordering::Relaxed);
+        }
     }
 
     /// A wild write into the bytes of `slot`.

@@ -7,6 +7,7 @@
 use core::mem::MaybeUninit;
 
 use super::atomic::{AtomicU64, Ordering};
+use super::memory::PAGE;
 
 const WORD: usize = size_of::<u64>();
 /// From here on the vector registers pay.
@@ -57,6 +58,21 @@ pub(crate) fn load(words: &[AtomicU64], bytes: &mut [u8]) {
     // SAFETY: the same bytes, borrowed as long; `load_uninit` writes nothing but initialised ones.
     let bytes = unsafe { core::slice::from_raw_parts_mut(start, bytes.len()) };
     load_uninit(words, bytes);
+}
+
+/// Lets `look` see a copy of the first `length` bytes of `words`, at most [`PAGE`] of them.
+///
+/// # Panics
+///
+/// If `length` is more than that, or than `words` have.
+#[inline]
+pub(crate) fn with<R>(words: &[AtomicU64], length: usize, look: impl FnOnce(&[u8]) -> R) -> R {
+    let mut buffer = [const { MaybeUninit::<u8>::uninit() }; PAGE];
+    let bytes = &mut buffer[..length];
+    load_uninit(words, bytes);
+    let start = bytes.as_ptr().cast::<u8>();
+    // SAFETY: `load_uninit` has initialised all of them, and nobody else knows of the buffer.
+    look(unsafe { core::slice::from_raw_parts(start, length) })
 }
 
 /// As [`load`], into bytes that need not be initialised. Afterwards all of them are.
