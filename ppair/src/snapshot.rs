@@ -56,15 +56,27 @@ impl<T: HardState + Default> Snapshot<T> {
     /// If they are fewer or more than [`size`](Self::size).
     #[must_use]
     pub fn recover(&self, bytes: &[u8], incarnation: u32) -> Found {
+        self.fill(bytes, incarnation);
+        self.recover_filled(incarnation)
+    }
+
+    /// The watch dog's part of it: these bytes, handed over to this incarnation.
+    ///
+    /// # Panics
+    ///
+    /// If they are fewer or more than [`size`](Self::size).
+    pub fn fill(&self, bytes: &[u8], incarnation: u32) {
         self.segment.overwrite(bytes);
+        // The mapping is writable, where this cannot fail.
         let _ = self.segment.fence(incarnation);
+    }
+
+    /// The worker's part of it.
+    #[must_use]
+    pub fn recover_filled(&self, incarnation: u32) -> Found {
+        let layout = self.segment.specs()[0].layout;
         let region = self.segment.region(0);
-        let Recovered { origin, bytes } = recover(
-            &region,
-            incarnation,
-            self.segment.specs()[0].layout,
-            &mut || None,
-        );
+        let Recovered { origin, bytes } = recover(&region, incarnation, layout, &mut || None);
         Found { origin, bytes }
     }
 }

@@ -35,6 +35,7 @@
 //!   `if lacks("name of the test", &Power::strace()) { return; }`: it prints
 //!   `SKIPPED: <test>: needs <power>`, or fails if `PPAIR_REQUIRE_<POWER>=1` is set.
 
+pub mod broken;
 mod cases;
 mod end;
 mod event;
@@ -46,7 +47,9 @@ pub mod recovery;
 mod running;
 mod service;
 mod statistics;
+pub mod step;
 mod stream;
+pub mod subject;
 mod terminal;
 pub mod upgrade;
 

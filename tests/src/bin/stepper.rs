@@ -1,0 +1,84 @@
+//! Makes some commits, and one more between two marks. The argument says of what.
+
+use std::fs::File;
+
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::signal::raise;
+use nix::unistd::ftruncate;
+use ppair::__private::Snapshot;
+use ppair::{Checkpoint, Config, Pair, Worker};
+use ppair_tests::broken::{self, Broken};
+use ppair_tests::step::{END, MARK};
+use ppair_tests::subject::{Big, Kilobyte, Packed, Padded, Small, Subject};
+
+fn between_marks(work: impl FnOnce()) {
+    raise(MARK).expect("a signal for this process");
+    work();
+    raise(END).expect("a signal for this process");
+}
+
+fn enter<T: Subject>() -> (Checkpoint<T>, Worker) {
+    let mut pair = Pair::new(Config::new());
+    let checkpoint = pair.prepare::<Checkpoint<T>>();
+    let worker = pair.start();
+    (checkpoint.enter(&worker), worker)
+}
+
+fn commit<T: Subject>(before: u64) {
+    let (checkpoint, _) = enter::<T>();
+    (1..=before).for_each(|number| T::commit(&checkpoint, number));
+    between_marks(|| T::commit(&checkpoint, before + 1));
+}
+
+fn store_big() {
+    let (checkpoint, _) = enter::<Big>();
+    checkpoint.store(Big::after(1));
+    Big::commit(&checkpoint, 2);
+    between_marks(|| checkpoint.store(Big::after(3)));
+}
+
+fn mark_healthy<T: Subject>() {
+    let (checkpoint, worker) = enter::<T>();
+    (1..=3).for_each(|number| T::commit(&checkpoint, number));
+    between_marks(|| worker.mark_healthy().expect("this worker may commit"));
+}
+
+/// Recovers a snapshot with one damaged slot, which a handed over segment is.
+fn recover<T: Subject>() {
+    let snapshot = Snapshot::<T>::new().expect("shared memory");
+    let image = std::fs::read(std::env::args().nth(2).expect("a file")).expect("an image");
+    snapshot.fill(&image, 2);
+    between_marks(|| drop(snapshot.recover_filled(2)));
+}
+
+fn commit_broken(protocol: Broken) {
+    let memory = memfd_create(c"ppair", MFdFlags::empty()).expect("shared memory");
+    ftruncate(&memory, broken::SIZE.try_into().expect("a small number")).expect("its size");
+    let memory = File::from(memory);
+    for number in 1..=2 {
+        protocol.commit(&memory, number).expect("a commit");
+    }
+    between_marks(|| protocol.commit(&memory, 3).expect("a commit"));
+}
+
+fn main() {
+    match std::env::args().nth(1).as_deref() {
+        Some("small") => commit::<Small>(2),
+        Some("first") => commit::<Small>(0),
+        Some("padded") => commit::<Padded>(2),
+        Some("packed") => commit::<Packed>(2),
+        Some("kilobyte") => commit::<Kilobyte>(2),
+        Some("big") => commit::<Big>(2),
+        Some("big-first") => commit::<Big>(0),
+        // Nine more entries fill the log, so this one folds it.
+        Some("big-full") => commit::<Big>(11),
+        Some("big-whole") => store_big(),
+        Some("healthy") => mark_healthy::<Small>(),
+        Some("healthy-big") => mark_healthy::<Big>(),
+        Some("recover") => recover::<Kilobyte>(),
+        Some("recover-big") => recover::<Big>(),
+        Some("in-place") => commit_broken(Broken::InPlace),
+        Some("published-first") => commit_broken(Broken::PublishedFirst),
+        other => panic!("no case {other:?}"),
+    }
+}

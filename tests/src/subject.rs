@@ -1,0 +1,163 @@
+//! Hard states that say by themselves which commit they are of, for tests that look for mixtures of two.
+
+use ppair::{Checkpoint, HardState, Stored};
+
+/// A hard state of which every part is made from the number of the commit.
+pub trait Subject: HardState + Default + Send {
+    /// The state after this many commits.
+    fn after(commits: u64) -> Self;
+
+    /// Makes the next commit, which is this one.
+    fn commit(checkpoint: &Checkpoint<Self>, number: u64) {
+        checkpoint.store(Self::after(number));
+    }
+}
+
+/// The bytes of a state as they lie in the segment.
+#[must_use]
+pub fn bytes_of<T: Subject>(value: &T) -> Vec<u8> {
+    Stored::of(value, 1).value().to_vec()
+}
+
+/// 64 bytes.
+#[derive(Clone, Copy, Default, HardState)]
+#[repr(C)]
+pub struct Small {
+    words: [u64; 8],
+}
+
+impl Subject for Small {
+    fn after(commits: u64) -> Self {
+        Self {
+            words: [spread(commits); 8],
+        }
+    }
+}
+
+/// Four gaps.
+#[derive(Clone, Copy, Default, HardState)]
+#[repr(C)]
+pub struct Padded {
+    a: u8,
+    b: u64,
+    c: u16,
+    d: u64,
+    e: u32,
+    f: u64,
+    g: u8,
+    h: u64,
+}
+
+impl Subject for Padded {
+    fn after(commits: u64) -> Self {
+        let word = spread(commits);
+        let [byte, other, ..] = word.to_ne_bytes();
+        Self {
+            a: byte,
+            b: word,
+            c: u16::from(other),
+            d: word,
+            e: u32::from(byte),
+            f: word,
+            g: other,
+            h: word,
+        }
+    }
+}
+
+/// No gaps, and an odd number of bytes.
+#[derive(Clone, Copy, Default, HardState)]
+#[repr(C, packed)]
+pub struct Packed {
+    a: u8,
+    b: u64,
+    c: u16,
+    d: [u32; 5],
+}
+
+impl Subject for Packed {
+    fn after(commits: u64) -> Self {
+        let word = spread(commits);
+        let [a, b, c, d, ..] = word.to_ne_bytes();
+        Self {
+            a,
+            b: word,
+            c: u16::from(b),
+            d: [u32::from_ne_bytes([a, b, c, d]); 5],
+        }
+    }
+}
+
+/// 1 KiB.
+#[derive(Clone, Copy, HardState)]
+#[repr(C)]
+pub struct Kilobyte {
+    words: [u64; 128],
+}
+
+impl Default for Kilobyte {
+    fn default() -> Self {
+        Self { words: [0; 128] }
+    }
+}
+
+impl Subject for Kilobyte {
+    fn after(commits: u64) -> Self {
+        Self {
+            words: [spread(commits); 128],
+        }
+    }
+}
+
+/// Words of a [`Big`] state.
+const WORDS: usize = 8_200;
+/// Words that one commit of it changes, at three places.
+const CHANGED: usize = 400;
+
+/// A little more than 64 KiB, of which each commit changes three places.
+#[derive(Clone, Copy, HardState)]
+#[repr(C)]
+pub struct Big {
+    first: u64,
+    middle: [u64; CHANGED],
+    rest: [u64; WORDS],
+    last: [u8; 3],
+}
+
+impl Default for Big {
+    fn default() -> Self {
+        Self {
+            first: 0,
+            middle: [0; CHANGED],
+            rest: [0; WORDS],
+            last: [0; 3],
+        }
+    }
+}
+
+impl Subject for Big {
+    fn after(commits: u64) -> Self {
+        let word = spread(commits);
+        Self {
+            first: word,
+            middle: [word; CHANGED],
+            last: [word.to_ne_bytes()[0]; 3],
+            ..Self::default()
+        }
+    }
+
+    fn commit(checkpoint: &Checkpoint<Self>, number: u64) {
+        let now = Self::after(number);
+        checkpoint.edit(|edit| {
+            edit.patch(|big| &big.first, |first| *first = now.first);
+            edit.patch(|big| &big.middle, |middle| *middle = now.middle);
+            edit.patch(|big| &big.last, |last| *last = now.last);
+        });
+    }
+}
+
+/// Fills a word so that no byte of it is that of a neighbour.
+#[must_use]
+pub fn spread(number: u64) -> u64 {
+    (number & 0xff).wrapping_mul(0x0101_0101_0101_0101)
+}
