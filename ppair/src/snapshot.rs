@@ -37,23 +37,17 @@ impl<T: HardState + Default> Snapshot<T> {
         })
     }
 
-    /// Bytes of a whole segment.
+    /// Bytes of a segment, without the room for copies of a big state.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.segment.size()
-    }
-
-    /// The segment as it is before the first commit.
-    #[must_use]
-    pub fn fresh(&self) -> Vec<u8> {
-        Self::new().map_or_else(|_| Vec::new(), |fresh| fresh.segment.to_bytes())
+        self.segment.allocated()
     }
 
     /// What the worker of this incarnation would start from, if its predecessor had left these bytes.
     ///
     /// # Panics
     ///
-    /// If they are fewer or more than [`size`](Self::size).
+    /// If they are more than the segment has.
     #[must_use]
     pub fn recover(&self, bytes: &[u8], incarnation: u32) -> Found {
         self.fill(bytes, incarnation);
@@ -64,7 +58,7 @@ impl<T: HardState + Default> Snapshot<T> {
     ///
     /// # Panics
     ///
-    /// If they are fewer or more than [`size`](Self::size).
+    /// If they are more than the segment has.
     pub fn fill(&self, bytes: &[u8], incarnation: u32) {
         self.segment.overwrite(bytes);
         // The mapping is writable, where this cannot fail.

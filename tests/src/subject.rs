@@ -7,9 +7,9 @@ pub trait Subject: HardState + Default + Send {
     /// The state after this many commits.
     fn after(commits: u64) -> Self;
 
-    /// Makes the next commit, which is this one.
-    fn commit(checkpoint: &Checkpoint<Self>, number: u64) {
-        checkpoint.store(Self::after(number));
+    /// Makes the next commit, after which the state is this one.
+    fn commit(&self, checkpoint: &Checkpoint<Self>) {
+        checkpoint.store(*self);
     }
 }
 
@@ -146,12 +146,11 @@ impl Subject for Big {
         }
     }
 
-    fn commit(checkpoint: &Checkpoint<Self>, number: u64) {
-        let now = Self::after(number);
+    fn commit(&self, checkpoint: &Checkpoint<Self>) {
         checkpoint.edit(|edit| {
-            edit.patch(|big| &big.first, |first| *first = now.first);
-            edit.patch(|big| &big.middle, |middle| *middle = now.middle);
-            edit.patch(|big| &big.last, |last| *last = now.last);
+            edit.patch(|big| &big.first, |first| *first = self.first);
+            edit.patch(|big| &big.middle, |middle| *middle = self.middle);
+            edit.patch(|big| &big.last, |last| *last = self.last);
         });
     }
 }

@@ -145,10 +145,7 @@ impl Segment {
     /// Makes a segment for these checkpoints, and with those that were stored before: sealed, and with every page allocated.
     pub(crate) fn create(specs: Vec<RegionSpec>, given: &[Given]) -> Result<Self, Errno> {
         let size = size(&specs, given)?;
-        // Without the copies of big states, which most pairs never make.
-        let big = specs.iter().filter(|spec| spec.shape().is_big());
-        let unallocated = REJECTED * big.map(RegionSpec::copy_words).sum::<usize>();
-        let file = memory::create(c"ppair", size.get(), size.get() - unallocated * WORD)?;
+        let file = memory::create(c"ppair", size.get(), size.get() - unallocated(&specs))?;
         let segment = Self::map(file, size, specs)?;
         let words = segment.words();
         words[HEADER_MAGIC].store(MAGIC, Ordering::Relaxed);
@@ -385,17 +382,14 @@ impl Segment {
         self.mapping.length()
     }
 
-    /// A copy of all bytes.
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let words = self.words().iter();
-        words
-            .flat_map(|word| word.load(Ordering::Relaxed).to_ne_bytes())
-            .collect()
+    /// Bytes of it that are allocated from the start on.
+    pub(crate) fn allocated(&self) -> usize {
+        self.size() - unallocated(&self.specs)
     }
 
-    /// Replaces all bytes by such a copy.
+    /// Replaces the first bytes.
     pub(crate) fn overwrite(&self, bytes: &[u8]) {
-        assert_eq!(bytes.len(), self.size(), "a copy of a whole segment");
+        assert!(bytes.len() <= self.size(), "a copy of a segment");
         for (word, bytes) in self.words().iter().zip(bytes.chunks_exact(WORD)) {
             let mut value = [0; WORD];
             value.copy_from_slice(bytes);
@@ -417,6 +411,12 @@ fn words_of(mapping: &Mapping) -> &[AtomicU64] {
     unsafe { core::slice::from_raw_parts(start, length) }
 }
 
+/// Bytes at the end of the segment for copies of big states, which most pairs never make: they are allocated when one is made.
+fn unallocated(specs: &[RegionSpec]) -> usize {
+    let big = specs.iter().filter(|spec| spec.shape().is_big());
+    REJECTED * WORD * big.map(RegionSpec::copy_words).sum::<usize>()
+}
+
 fn size(specs: &[RegionSpec], given: &[Given]) -> Result<NonZeroUsize, Errno> {
     // A small part of the address space is more than any machine maps, and leaves room for all slots and logs.
     if specs
@@ -434,11 +434,7 @@ fn size(specs: &[RegionSpec], given: &[Given]) -> Result<NonZeroUsize, Errno> {
         .chain(given)
         .chain(small.map(|spec| REJECTED * spec.copy_words()))
         .try_fold(FIRST_REGION, usize::checked_add);
-    let big: usize = specs
-        .iter()
-        .filter(|spec| spec.shape().is_big())
-        .map(|spec| REJECTED * spec.copy_words())
-        .sum();
+    let big = unallocated(specs) / WORD;
     // Copies of big states end the segment, and each begins with a page.
     let round = if big == 0 { 1 } else { PAGE_WORDS };
     words

@@ -26,20 +26,22 @@ fn enter<T: Subject>() -> (Checkpoint<T>, Worker) {
 
 fn commit<T: Subject>(before: u64) {
     let (checkpoint, _) = enter::<T>();
-    (1..=before).for_each(|number| T::commit(&checkpoint, number));
-    between_marks(|| T::commit(&checkpoint, before + 1));
+    (1..=before).for_each(|number| T::after(number).commit(&checkpoint));
+    let next = T::after(before + 1);
+    between_marks(|| next.commit(&checkpoint));
 }
 
 fn store_big() {
     let (checkpoint, _) = enter::<Big>();
     checkpoint.store(Big::after(1));
-    Big::commit(&checkpoint, 2);
-    between_marks(|| checkpoint.store(Big::after(3)));
+    Big::after(2).commit(&checkpoint);
+    let next = Big::after(3);
+    between_marks(|| checkpoint.store(next));
 }
 
 fn mark_healthy<T: Subject>() {
     let (checkpoint, worker) = enter::<T>();
-    (1..=3).for_each(|number| T::commit(&checkpoint, number));
+    (1..=3).for_each(|number| T::after(number).commit(&checkpoint));
     between_marks(|| worker.mark_healthy().expect("this worker may commit"));
 }
 
