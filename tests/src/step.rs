@@ -76,7 +76,11 @@ impl Traced {
 }
 
 /// The segment of a process: the memory file called `ppair`.
-fn segment_of(pid: Pid) -> io::Result<File> {
+///
+/// # Errors
+///
+/// If there is none, or the system refuses.
+pub fn segment_of(pid: Pid) -> io::Result<File> {
     for entry in fs::read_dir(format!("/proc/{pid}/fd"))? {
         let path = entry?.path();
         if fs::read_link(&path)?

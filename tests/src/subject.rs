@@ -109,6 +109,21 @@ impl Subject for Kilobyte {
     }
 }
 
+/// So large that the segment has four kibibytes.
+#[derive(Clone, Copy, Default, HardState)]
+#[repr(C)]
+pub struct Page {
+    words: [u64; 28],
+}
+
+impl Subject for Page {
+    fn after(commits: u64) -> Self {
+        Self {
+            words: [spread(commits); 28],
+        }
+    }
+}
+
 /// Words of a [`Big`] state.
 const WORDS: usize = 8_200;
 /// Words that one commit of it changes, at three places.
@@ -125,6 +140,10 @@ pub struct Big {
 }
 
 impl Default for Big {
+    #[allow(
+        clippy::large_stack_arrays,
+        reason = "a big state is what this is about"
+    )]
     fn default() -> Self {
         Self {
             first: 0,

@@ -101,22 +101,23 @@ fn a_healthy_checkpoint() {
     if cannot_trace("a_healthy_checkpoint") {
         return;
     }
-    fn unchanged<T: Subject>(case: &str) {
-        let snapshot = Snapshot::<T>::new().expect("shared memory");
-        let expected = bytes_of(&T::after(3));
-        let steps = single_step(STEPPER, &[case], false, snapshot.size(), |image| {
-            let found = snapshot.recover(image, 2);
-            assert_eq!(found.origin.generation(), 3, "{case}");
-            assert!(
-                found.bytes.is_some_and(|bytes| *bytes == *expected),
-                "{case}"
-            );
-        });
-        print(case, steps, 0);
-        assert!(steps.images > 1, "{case}: {steps:?}");
-    }
-    unchanged::<Small>("healthy");
-    unchanged::<Big>("healthy-big");
+    marked::<Small>("healthy");
+    marked::<Big>("healthy-big");
+}
+
+fn marked<T: Subject>(case: &str) {
+    let snapshot = Snapshot::<T>::new().expect("shared memory");
+    let expected = bytes_of(&T::after(3));
+    let steps = single_step(STEPPER, &[case], false, snapshot.size(), |image| {
+        let found = snapshot.recover(image, 2);
+        assert_eq!(found.origin.generation(), 3, "{case}");
+        assert!(
+            found.bytes.is_some_and(|bytes| *bytes == *expected),
+            "{case}"
+        );
+    });
+    print(case, steps, 0);
+    assert!(steps.images > 1, "{case}: {steps:?}");
 }
 
 /// A worker that dies while it recovers leaves everything as it was.
@@ -125,29 +126,30 @@ fn recovery_stores_nothing() {
     if cannot_trace("recovery_stores_nothing") {
         return;
     }
-    fn unchanged<T: Subject>(case: &str, from: &str) {
-        let snapshot = Snapshot::<T>::new().expect("shared memory");
-        let mut image = Vec::new();
-        single_step(STEPPER, &[from], false, snapshot.size(), |now| {
-            image = now.to_vec()
-        });
-        // So that more than the current checkpoint is looked at: a flip in each word that could be a bad one.
-        let found = snapshot.recover(&image, 2).bytes.expect("it has committed");
-        let at = image
-            .windows(8)
-            .rposition(|window| found.starts_with(window));
-        image[at.expect("the value is in the segment")] ^= 4;
-        let file = std::env::temp_dir().join(format!("ppair-{case}-{}", std::process::id()));
-        std::fs::write(&file, &image).expect("a file");
-        let arguments = [case, file.to_str().expect("a plain name")];
-        let images = single_step(STEPPER, &arguments, false, snapshot.size(), |_| {});
-        std::fs::remove_file(&file).expect("the file is there");
-        print(case, images, 0);
-        assert_eq!(images.images, 0, "{case}");
-        assert!(images.steps > 1_000, "{case}: {images:?}");
-    }
-    unchanged::<Kilobyte>("recover", "kilobyte");
-    unchanged::<Big>("recover-big", "big");
+    recovered::<Kilobyte>("recover", "kilobyte");
+    recovered::<Big>("recover-big", "big");
+}
+
+fn recovered<T: Subject>(case: &str, from: &str) {
+    let snapshot = Snapshot::<T>::new().expect("shared memory");
+    let mut image = Vec::new();
+    single_step(STEPPER, &[from], false, snapshot.size(), |now| {
+        image = now.to_vec()
+    });
+    // So that more than the current checkpoint is looked at: a flip in each word that could be a bad one.
+    let found = snapshot.recover(&image, 2).bytes.expect("it has committed");
+    let at = image
+        .windows(8)
+        .rposition(|window| found.starts_with(window));
+    image[at.expect("the value is in the segment")] ^= 4;
+    let file = std::env::temp_dir().join(format!("ppair-{case}-{}", std::process::id()));
+    std::fs::write(&file, &image).expect("a file");
+    let arguments = [case, file.to_str().expect("a plain name")];
+    let images = single_step(STEPPER, &arguments, false, snapshot.size(), |_| {});
+    std::fs::remove_file(&file).expect("the file is there");
+    print(case, images, 0);
+    assert_eq!(images.images, 0, "{case}");
+    assert!(images.steps > 1_000, "{case}: {images:?}");
 }
 
 /// The same harness finds what is wrong with protocols that are wrong.

@@ -69,6 +69,8 @@ struct Shared<T> {
     working: Option<Working<T>>,
     /// One commit at a time. The lock lives in the worker and dies with it.
     turn: Mutex<Turn>,
+    /// Whether this worker has published anything.
+    has_published: AtomicBool,
     /// The thread that is committing, by the address of a thread-local, or 0.
     committing: AtomicUsize,
 }
@@ -98,8 +100,6 @@ struct Turn {
     keep: Option<usize>,
     /// The generation that this worker started from.
     start: u64,
-    /// Whether this worker has published anything.
-    has_published: bool,
     /// Where the next change of a big state goes.
     tail: Option<Tail>,
     /// Room for that change.
@@ -161,10 +161,10 @@ impl<T: HardState> Checkpoint<T> {
                 begun: 0,
                 keep: recovered.origin.slot_to_keep(),
                 start: recovered.origin.generation(),
-                has_published: false,
                 tail: None,
                 entry: Entry::default(),
             }),
+            has_published: AtomicBool::new(false),
             committing: AtomicUsize::new(0),
         };
         Self {
@@ -240,9 +240,11 @@ impl<T: HardState> Checkpoint<T> {
         if const { is_big::<T>() } {
             // No commit changes value or generation meanwhile.
             let turn = self.turn();
-            let generation = self.shared.generation_of_value(&turn);
+            let generation = self.shared.generation_of_value();
             let working = self.shared.working();
-            return working.read(|value| Stored::of(value, generation));
+            let stored = working.read(|value| Stored::of(value, generation));
+            drop(turn);
+            return stored;
         }
         self.stored_small()
     }
@@ -258,7 +260,7 @@ impl<T: HardState> Checkpoint<T> {
         let incarnation = self.shared.incarnation();
         loop {
             let mut value = MaybeUninit::<T>::uninit();
-            if region.published(incarnation).generation == self.shared.origin.committed() {
+            if !self.shared.has_published.load(Ordering::Acquire) {
                 let start = self.shared.start.as_deref();
                 return (
                     self.shared.origin.generation(),
@@ -465,12 +467,11 @@ impl<T: HardState> Checkpoint<T> {
     }
 
     /// The generation of the last committed value: 0 before the first commit, then 1, 2, 3 and so on over all workers. If the
-    /// pair began with a stored checkpoint, it goes on from that one's generation.
+    /// pair began with a stored checkpoint, it goes on from that one's generation. Before the first commit of this worker, it is that of the
+    /// checkpoint that it started from.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        let Shared { incarnation, .. } = &*self.shared;
-        let incarnation = incarnation.incarnation.load(Ordering::Relaxed);
-        self.shared.region.published(incarnation).generation
+        self.shared.generation_of_value()
     }
 
     /// Which checkpoint this worker started from.
@@ -525,9 +526,13 @@ impl<T> Shared<T> {
         self.incarnation.incarnation.load(Ordering::Relaxed)
     }
 
+    fn has_published(&self) -> bool {
+        self.has_published.load(Ordering::Acquire)
+    }
+
     /// The generation of the value that this worker has: what it started from, until it has published something.
-    fn generation_of_value(&self, turn: &Turn) -> u64 {
-        if turn.has_published {
+    fn generation_of_value(&self) -> u64 {
+        if self.has_published() {
             self.region.published(self.incarnation()).generation
         } else {
             self.origin.generation()
@@ -572,7 +577,7 @@ impl<T: HardState> InTurn<'_, T> {
     #[inline]
     fn published(&mut self) {
         self.turn.keep = None;
-        self.turn.has_published = true;
+        self.shared.has_published.store(true, Ordering::Release);
     }
 
     /// Not inlined: what is on its stack would be on that of the big states too.
@@ -680,7 +685,7 @@ impl<T: HardState> InTurn<'_, T> {
 
     /// Where the value that this worker has lies in the segment.
     fn chain(&self, region: &Region<'_>, committer: &Committer) -> Option<Chain> {
-        let own = if self.turn.has_published {
+        let own = if self.shared.has_published() {
             None
         } else {
             self.shared.origin.chain()
@@ -705,8 +710,8 @@ impl<T: HardState> InTurn<'_, T> {
     fn keep_healthy(&mut self, committer: &Committer) -> Result<(), CommitError> {
         let region = self.shared.region;
         region.published_in_turn(committer)?;
-        let generation = self.shared.generation_of_value(&self.turn);
-        let has_checkpoint = self.turn.has_published || self.shared.origin.chain().is_some();
+        let generation = self.shared.generation_of_value();
+        let has_checkpoint = self.shared.has_published() || self.shared.origin.chain().is_some();
         if has_checkpoint && generation != 0 {
             if const { is_big::<T>() } {
                 if let Some(chain) = self.chain(&region, committer) {

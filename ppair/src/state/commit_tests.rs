@@ -47,20 +47,40 @@ fn a_word_comes_back_as_it_was_packed() {
             generation: 0,
             slot: 0,
             tag: 0,
+            is_whole: true,
         },
         Published {
             generation: (1 << GENERATION_BITS) - 1,
             slot: 3,
-            tag: 255,
+            tag: 15,
+            is_whole: true,
         },
         Published {
             generation: 7,
             slot: 2,
             tag: 1,
+            is_whole: false,
         },
     ] {
         assert_eq!(Published::unpack(published.pack()), published);
     }
+}
+
+#[test]
+fn no_flipped_bit_of_a_word_goes_unnoticed() {
+    for generation in [0, 1, 5, 1 << 20, GENERATIONS] {
+        let word = Published {
+            slot: 3,
+            tag: 9,
+            ..Published::of_base(generation)
+        }
+        .pack();
+        for bit in 0..64 {
+            assert!(!Published::unpack(word ^ 1 << bit).is_whole, "bit {bit}");
+        }
+        assert!(Published::unpack(word).is_whole);
+    }
+    assert!(!Published::unpack(0).is_whole, "what nobody wrote");
 }
 
 #[test]
@@ -90,6 +110,7 @@ fn free(incarnation: u32, slot: usize, keep: Option<usize>) -> usize {
         generation: 1,
         slot,
         tag: 0,
+        is_whole: true,
     };
     Committer {
         keep,

@@ -1,4 +1,5 @@
 use super::super::commit::Committer;
+use super::super::recovery::{Loss, loss};
 use super::super::region::Shape;
 use super::*;
 use crate::sys::atomic::{AtomicU64, Ordering};
@@ -95,6 +96,20 @@ fn the_ladder_goes_from_the_last_one_over_the_one_before_and_the_healthy_one_to_
     assert_eq!(memory.recover(1), None);
     assert!(!memory.reject(1));
     assert_eq!(memory.rejects(), [4, 3, 1]);
+}
+
+#[test]
+fn the_loss_says_what_comes_next() {
+    let memory = Memory::with_commits(4);
+    memory.healthy(1);
+    for expected in [Loss::Commits, Loss::SinceHealthy, Loss::All] {
+        assert_eq!(loss(&memory.region(), 1), Some(expected));
+        assert!(memory.reject(1));
+    }
+    assert_eq!(loss(&memory.region(), 1), None);
+    let once = Memory::with_commits(1);
+    once.healthy(1);
+    assert_eq!(loss(&once.region(), 1), Some(Loss::All));
 }
 
 #[test]

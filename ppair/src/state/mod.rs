@@ -34,5 +34,7 @@ pub use recovery::{Origin, Source};
 pub use restored::Restored;
 pub use stored::{Stored, Unreadable};
 
+#[cfg(all(test, ppair_model))]
+mod model;
 #[cfg(test)]
 mod random_tests;

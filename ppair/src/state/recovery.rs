@@ -31,8 +31,8 @@ pub struct Origin {
     source: Source,
     generation: u64,
     committed: u64,
-    /// The generation that the pair began with.
-    base: u64,
+    /// Whether this pair has committed anything, as far as the segment tells.
+    has_commits: bool,
     /// Where it lies, if it is a checkpoint of this pair.
     chain: Option<Chain>,
     /// The slot that is named as the published one.
@@ -69,7 +69,7 @@ impl Origin {
 
     /// Whether committed checkpoints were left behind.
     pub(crate) fn is_rolled_back(&self) -> bool {
-        self.source != Source::Current && self.committed != self.base
+        self.source != Source::Current && self.has_commits
     }
 
     /// Whether they were left behind because workers died of them, and not because they were damaged.
@@ -111,7 +111,7 @@ pub(crate) fn recover(
         source: Source::Initial,
         generation: 0,
         committed: committed.generation,
-        base: region.base(),
+        has_commits: !committed.is_whole || region.base() != Some(committed.generation),
         chain: None,
         published: committed.slot,
         is_poisoned: region.poisoned() == committed.generation,
@@ -137,7 +137,7 @@ pub(crate) fn recover(
         None => nothing,
         Some(_) => Origin {
             source: Source::Stored,
-            generation: nothing.base,
+            generation: region.base().unwrap_or(0),
             ..nothing
         },
     };
@@ -153,6 +153,39 @@ pub(crate) fn choose(region: &Region<'_>, incarnation: u32) -> Option<(Source, C
     choices.find(|(_, chain)| region.is_whole_chain(*chain))
 }
 
+/// What a worker would start from after the checkpoint that this one starts from is left behind: the less that loses, the less it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Loss {
+    /// Another of the last checkpoints.
+    Commits,
+    /// The healthy one.
+    SinceHealthy,
+    /// Nothing of this pair.
+    All,
+}
+
+/// What it would cost to leave behind what the worker of this incarnation would start from; `None` if that is the initial state.
+pub(crate) fn loss(region: &Region<'_>, incarnation: u32) -> Option<Loss> {
+    let mut choices = Choices::of(region, incarnation)
+        .into_iter()
+        .filter(|(_, chain)| region.is_whole_chain(*chain));
+    let Some((first, left)) = choices.next() else {
+        return region.has_stored().then_some(Loss::All);
+    };
+    // Behind the one before the last, older ones are not tried.
+    let next = choices.find(|(source, chain)| {
+        chain.generation != left.generation
+            && (*source == Source::Healthy || first == Source::Current)
+    });
+    Some(match next {
+        Some((Source::Healthy, _)) => Loss::SinceHealthy,
+        Some(_) => Loss::Commits,
+        // A big state's earlier commits are in the same chain.
+        None if first == Source::Current && region.goes_back(left) => Loss::Commits,
+        None => Loss::All,
+    })
+}
+
 /// The checkpoints in a region that claim to be there, in the order in which they are tried.
 #[derive(Clone, Copy, Debug)]
 struct Choices {
@@ -166,7 +199,8 @@ impl Choices {
         let mut choices = [None; 1 + SLOTS + 2];
         let (first, others) = choices.split_at_mut(1);
         let (slots, healthy) = others.split_at_mut(SLOTS);
-        if committed != region.base() {
+        let has_commits = !published.is_whole || region.base() != Some(committed);
+        if published.is_whole && has_commits {
             // What is published is valid whatever else the head of the region says.
             let reached = region.reach(published.slot, committed);
             first[0] = (reached == committed).then_some(Chain {
@@ -200,11 +234,15 @@ impl Choices {
                 let chain = chain?;
                 // If nothing of this pair is published, this is the very first commit, whose worker died before it became true. (Later
                 // ones are void, or the publishing word was overwritten.)
-                if is_slot && committed == region.base() && chain.generation <= after(committed) {
+                if is_slot && !has_commits && chain.generation <= after(committed) {
                     return None;
                 }
-                let source = match (is_slot, chain.generation == committed) {
-                    // A fold that was not published yet is as good as what it was folded from.
+                // A fold that was not published yet is as good as what it was folded from. Small states have none: there, a
+                // published word that names another slot is a wrong one.
+                let is_current = published.is_whole
+                    && chain.generation == committed
+                    && (at == 1 || region.shape.is_big());
+                let source = match (is_slot, is_current) {
                     (true, true) => Source::Current,
                     (true, false) => Source::Previous,
                     (false, _) => Source::Healthy,

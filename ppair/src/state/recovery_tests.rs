@@ -1,6 +1,6 @@
 use core::cell::Cell;
 
-use super::super::commit::{Committer, parity};
+use super::super::commit::{Committer, Published, parity};
 use super::super::hard_state::HardState;
 use super::super::region::{PUBLISHED, Shape};
 use super::super::words::Words;
@@ -136,7 +136,8 @@ fn without_a_whole_checkpoint_it_is_the_initial_state() {
 fn a_first_commit_that_was_never_published_did_not_happen() {
     let memory = Memory::new();
     memory.commit(1, [1, 0, 0]);
-    memory.published().store(0, Ordering::Relaxed);
+    let nothing = Published::of_base(0).pack();
+    memory.published().store(nothing, Ordering::Relaxed);
     assert_eq!(memory.recover(), (Source::Initial, 0, None));
 }
 

@@ -190,6 +190,11 @@ impl Region<'_> {
         fits && end == chain.generation
     }
 
+    /// Whether the state before the last one of `chain` is in it too.
+    pub(crate) fn goes_back(&self, chain: Chain) -> bool {
+        self.slot_generation(chain.slot) != chain.generation
+    }
+
     /// Whether all of `chain` is whole.
     pub(crate) fn is_whole_chain(&self, chain: Chain) -> bool {
         self.is_whole(chain.slot)
@@ -309,6 +314,7 @@ impl Region<'_> {
                 generation: next,
                 slot,
                 tag: now.tag,
+                is_whole: true,
             },
         )?;
         *tail = Some(Tail {
@@ -331,6 +337,7 @@ impl Region<'_> {
             generation: committer.next_generation(now),
             slot: committer.free_slot(now),
             tag: now.tag,
+            is_whole: true,
         };
         self.write_whole(self.slot(next.slot), next.generation, staged)?;
         *tail = None;

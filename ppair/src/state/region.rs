@@ -13,6 +13,7 @@ use memoffset::offset_of;
 use static_assertions::const_assert_eq;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
+use super::commit::Published;
 use super::words::{WORD, Words, words_for};
 use crate::sys::Errno;
 use crate::sys::atomic::{AtomicU64, Ordering, fence};
@@ -81,6 +82,9 @@ const SLOT_CHECKSUM: usize = offset_of!(SlotHeader, checksum) / WORD;
 const SLOT_HEADER_WORDS: usize = size_of::<SlotHeader>() / WORD;
 
 const_assert_eq!(HEADER_WORDS % LINE_WORDS, 0);
+
+/// Stands for yes, and is not what a flipped bit makes of no.
+const IS_REJECTED: u64 = u64::from_be_bytes(*b"rejected");
 
 /// Where things lie in the region of a hard state of so many bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,12 +203,10 @@ impl<'a> Region<'a> {
     /// Writes the header of a fresh, zeroed region, whose generations go on from `base`.
     pub(crate) fn format(&self, base: u64) -> Result<(), Errno> {
         // Nothing of this pair is published, and no slot claims that generation.
-        let nothing = base & super::commit::GENERATIONS;
-        for parity in 0..2 {
-            self.words
-                .store(PUBLISHED + parity, nothing, Ordering::Relaxed)?;
+        let nothing = Published::of_base(base).pack();
+        for at in [PUBLISHED, PUBLISHED + 1, BASE] {
+            self.words.store(at, nothing, Ordering::Relaxed)?;
         }
-        self.words.store(BASE, nothing, Ordering::Relaxed)?;
         self.words
             .store(FINGERPRINT, self.fingerprint, Ordering::Relaxed)?;
         self.words
@@ -222,18 +224,22 @@ impl<'a> Region<'a> {
         self.shape.bytes()
     }
 
-    /// The generation that the pair began with: as long as it is the published one, this pair has committed nothing.
-    pub(crate) fn base(&self) -> u64 {
-        self.words.load(BASE, Ordering::Relaxed)
+    /// The generation that the pair began with: as long as it is the published one, this pair has committed nothing. `None` if that
+    /// was overwritten by a wild write.
+    pub(crate) fn base(&self) -> Option<u64> {
+        let base = Published::unpack(self.words.load(BASE, Ordering::Relaxed));
+        base.is_whole.then_some(base.generation)
     }
 
-    /// Whether the value that the pair began with may be handed out.
+    /// Whether the value that the pair began with may be handed out, if it began with one.
     pub(crate) fn has_stored(&self) -> bool {
-        self.base() != 0 && self.words.load(BASE_IS_REJECTED, Ordering::Relaxed) == 0
+        self.base() != Some(0)
+            && self.words.load(BASE_IS_REJECTED, Ordering::Relaxed) != IS_REJECTED
     }
 
     pub(crate) fn reject_stored(&self) -> Result<(), Errno> {
-        self.words.store(BASE_IS_REJECTED, 1, Ordering::Relaxed)
+        self.words
+            .store(BASE_IS_REJECTED, IS_REJECTED, Ordering::Relaxed)
     }
 
     /// The incarnation that may commit.

@@ -114,7 +114,7 @@ fn vector_store(cells: &[AtomicU64], bytes: &[u8]) -> bool {
             bytes.as_ptr(),
             cells.as_ptr().cast_mut().cast(),
             bytes.len(),
-        )
+        );
     };
     true
 }
@@ -129,7 +129,7 @@ fn vector_load(cells: &[AtomicU64], bytes: &mut [MaybeUninit<u8>]) -> bool {
             cells.as_ptr().cast(),
             bytes.as_mut_ptr().cast(),
             bytes.len(),
-        )
+        );
     };
     true
 }

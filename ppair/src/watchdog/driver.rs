@@ -15,6 +15,8 @@ use crate::exit::Exit;
 use crate::log::say;
 use crate::progress::Ladder;
 use crate::resume::{Baton, Relay};
+use crate::state::keep::Reject;
+use crate::state::recovery::loss;
 use crate::state::segment::Segment;
 use crate::sys::fork::{Side, fork};
 use crate::sys::process::Alone;
@@ -387,33 +389,39 @@ impl WatchDog {
         }
     }
 
-    /// Two workers have died without progress from the same checkpoints: the next one starts from older ones. Those that a worker has
-    /// got on with are left behind only if there are no others.
+    /// Two workers have died without progress from the same checkpoints: the next one starts from older ones. Nothing tells which hard state is
+    /// to blame. So one that a worker has got on with is left behind only if there are no others; and of those, only the ones that lose least by it.
     #[cold]
     #[inline(never)]
     fn step_back(&mut self) {
-        let mut has_stepped = false;
         for suspects in [true, false] {
-            for (number, region) in self.segment.regions().enumerate() {
-                let Proof { proven, .. } = self.proofs[number];
-                let generation = region.published(self.incarnation).generation;
-                if (proven == 0 || proven != generation) != suspects {
-                    continue;
-                }
-                match self.segment.reject(number) {
-                    Ok(None) => {}
-                    Ok(Some(reject)) => {
-                        has_stepped = true;
-                        if let Some(errno) = reject.refused {
-                            self.complain("fallocate", errno);
-                        }
-                    }
-                    Err(errno) => self.complain("pwrite", errno),
+            let segment = self.segment;
+            let losses = || {
+                let regions = segment.regions().zip(&self.proofs).enumerate();
+                regions.filter_map(|(number, (region, Proof { proven, .. }))| {
+                    let generation = region.published(self.incarnation).generation;
+                    let is_suspect = *proven == 0 || *proven != generation;
+                    let loss = loss(&region, self.incarnation)?;
+                    (is_suspect == suspects).then_some((loss, number))
+                })
+            };
+            let Some((least, _)) = losses().min() else {
+                continue;
+            };
+            let mut failed = None;
+            for (_, number) in losses().filter(|(loss, _)| *loss == least) {
+                match segment.reject(number) {
+                    Ok(Some(Reject { refused: None }) | None) => {}
+                    Ok(Some(Reject {
+                        refused: Some(errno),
+                    })) => failed = Some(("fallocate", errno)),
+                    Err(errno) => failed = Some(("pwrite", errno)),
                 }
             }
-            if has_stepped {
-                break;
+            if let Some((call, errno)) = failed {
+                self.complain(call, errno);
             }
+            return;
         }
     }
 

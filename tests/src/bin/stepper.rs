@@ -4,12 +4,12 @@ use std::fs::File;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::raise;
-use nix::unistd::ftruncate;
+use nix::unistd::{Pid, ftruncate};
 use ppair::__private::Snapshot;
 use ppair::{Checkpoint, Config, Pair, Worker};
 use ppair_tests::broken::{self, Broken};
 use ppair_tests::step::{END, MARK};
-use ppair_tests::subject::{Big, Kilobyte, Packed, Padded, Small, Subject};
+use ppair_tests::subject::{Big, Kilobyte, Packed, Padded, Page, Small, Subject};
 
 fn between_marks(work: impl FnOnce()) {
     raise(MARK).expect("a signal for this process");
@@ -48,9 +48,23 @@ fn mark_healthy<T: Subject>() {
 /// Recovers a snapshot with one damaged slot, which a handed over segment is.
 fn recover<T: Subject>() {
     let snapshot = Snapshot::<T>::new().expect("shared memory");
-    let image = std::fs::read(std::env::args().nth(2).expect("a file")).expect("an image");
+    let image = std::fs::read(argument(2)).expect("an image");
     snapshot.fill(&image, 2);
     between_marks(|| drop(snapshot.recover_filled(2)));
+}
+
+/// Makes commits and copies the segment into a file.
+fn image<T: Subject>() {
+    let (checkpoint, _) = enter::<T>();
+    let commits: u64 = argument(3).parse().expect("a number");
+    (1..=commits).for_each(|number| T::after(number).commit(&checkpoint));
+    let segment = ppair_tests::step::segment_of(Pid::this()).expect("a segment");
+    let mut file = File::create(argument(4)).expect("a file");
+    std::io::copy(&mut &segment, &mut file).expect("a copy");
+}
+
+fn argument(number: usize) -> String {
+    std::env::args().nth(number).expect("one more argument")
 }
 
 fn commit_broken(protocol: Broken) {
@@ -79,6 +93,10 @@ fn main() {
         Some("healthy-big") => mark_healthy::<Big>(),
         Some("recover") => recover::<Kilobyte>(),
         Some("recover-big") => recover::<Big>(),
+        Some("image") => match argument(2).as_str() {
+            "big" => image::<Big>(),
+            _ => image::<Page>(),
+        },
         Some("in-place") => commit_broken(Broken::InPlace),
         Some("published-first") => commit_broken(Broken::PublishedFirst),
         other => panic!("no case {other:?}"),

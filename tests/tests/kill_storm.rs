@@ -1,0 +1,113 @@
+//! Workers that commit as fast as they can, and are killed again and again: each one finds a whole commit, and never an older
+//! one than the worker before it.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ppair_tests::{Fixture, Random, Running, Signal};
+
+/// So many are done by default; `PPAIR_STORM_KILLS` says another number.
+const KILLS: usize = 10_000;
+/// No worker lives longer than this: from before its first line to some hundreds of commits on.
+const LONGEST_LIFE: Duration = Duration::from_micros(400);
+
+fn kills() -> usize {
+    std::env::var("PPAIR_STORM_KILLS").map_or(KILLS, |kills| kills.parse().expect("a number"))
+}
+
+fn storm(fixture: &str, guard: bool) -> Running {
+    Fixture::new(fixture)
+        .env("PPAIR_MAX_RESTARTS", "unlimited")
+        .env("PPAIR_RESTART_DELAY", "0s")
+        .env("PPAIR_GUARD", if guard { "on" } else { "off" })
+        .deadline(Duration::from_secs(600))
+        .spawn()
+}
+
+/// Kills workers until one ends by itself, or until there were `kills` of them. Returns how many.
+fn kill(pair: &mut Running, kills: usize, random: &mut Random) -> usize {
+    let mut generation = 0;
+    for kill in 0..kills {
+        let started = pair.event("started");
+        let at_start = started.number::<u64>("generation");
+        assert!(at_start >= generation, "{started}");
+        // The stimulus, not a wait: how long this worker lives. Its number is its own until it is reaped.
+        let begin = Instant::now();
+        let life = random.duration_below(LONGEST_LIFE);
+        while begin.elapsed() < life {
+            thread::yield_now();
+        }
+        // One that has ended by itself may be gone by now.
+        let _ = nix::sys::signal::kill(started.pid("worker"), Signal::SIGKILL);
+        let died = pair.event("died");
+        if died.get("signal") != Some("SIGKILL") {
+            return kill;
+        }
+        generation = died.number("generation");
+        assert!(generation >= at_start, "{died}");
+    }
+    kills
+}
+
+fn every_worker_finds_a_whole_commit(guard: bool, kills: usize) {
+    let mut random = Random::seeded("kill_storm");
+    let mut pair = storm(env!("CARGO_BIN_EXE_committer"), guard);
+    let begin = Instant::now();
+    assert_eq!(
+        kill(&mut pair, kills, &mut random),
+        kills,
+        "a worker ended by itself"
+    );
+    pair.event("started");
+    pair.signal(Signal::SIGTERM);
+    let end = pair.finish();
+    end.expect_code(128 + Signal::SIGTERM as i32);
+    assert!(end.events("rolled_back").is_empty() && end.events("state_rejected").is_empty());
+    let mut last = (0, 0);
+    for line in &end.stdout {
+        let numbers: Vec<u64> = line
+            .strip_prefix("found ")
+            .unwrap_or_else(|| panic!("{line}"))
+            .split(' ')
+            .map(|number| number.parse().expect("a number"))
+            .collect();
+        assert!(
+            numbers[0] >= last.0 && numbers[1] >= last.1,
+            "{line} after {last:?}"
+        );
+        last = (numbers[0], numbers[1]);
+    }
+    println!(
+        "{kills} kills, {} workers that came to a commit's check, {} commits, {:.1} s",
+        end.stdout.len(),
+        last.0,
+        begin.elapsed().as_secs_f64()
+    );
+    assert!(
+        end.stdout.len() > kills / 4,
+        "most workers died before they looked"
+    );
+    assert!(last.0 > kills as u64, "hardly any worker came to commit");
+}
+
+#[test]
+fn no_commit_is_torn_or_lost() {
+    every_worker_finds_a_whole_commit(false, kills());
+}
+
+#[test]
+fn no_guarded_commit_is_torn_or_lost() {
+    every_worker_finds_a_whole_commit(true, kills() / 10);
+}
+
+#[test]
+fn a_state_in_place_is_caught_torn() {
+    let mut random = Random::seeded("kill_storm");
+    let mut pair = storm(env!("CARGO_BIN_EXE_in_place"), false);
+    let killed = kill(&mut pair, 10_000, &mut random);
+    assert!(killed < 10_000, "no torn state was found");
+    println!("torn after {killed} kills");
+    let end = pair.finish();
+    end.expect_code(78);
+    assert_eq!(end.stdout.last().map(String::as_str), Some("torn"));
+}
