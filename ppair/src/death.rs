@@ -138,7 +138,7 @@ impl fmt::Display for Death {
 
 #[cfg(test)]
 mod tests {
-    use core::sync::atomic::AtomicU64;
+    use crate::sys::atomic::AtomicU64;
 
     use super::*;
     use crate::state::black_box::{BlackBox, WORDS};

@@ -134,7 +134,7 @@ fn recovered<T: Subject>(case: &str, from: &str) {
     let snapshot = Snapshot::<T>::new().expect("shared memory");
     let mut image = Vec::new();
     single_step(STEPPER, &[from], false, snapshot.size(), |now| {
-        image = now.to_vec()
+        image = now.to_vec();
     });
     // So that more than the current checkpoint is looked at: a flip in each word that could be a bad one.
     let found = snapshot.recover(&image, 2).bytes.expect("it has committed");

@@ -1,7 +1,7 @@
 //! Random types, values and bytes: whatever they are, a value comes back bit for bit, and bytes are a valid value or an error.
 //! Also for Miri: plain memory stands in for the segment.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use crate::sys::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
 
