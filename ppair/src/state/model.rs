@@ -116,17 +116,17 @@ fn takeover(guard: bool) {
 
 #[test]
 fn model_of_a_takeover() {
-    check(3, || takeover(false));
+    check(4, || takeover(false));
 }
 
 #[test]
 fn model_of_a_takeover_from_a_guarded_worker() {
-    check(3, || takeover(true));
+    check(4, || takeover(true));
 }
 
 #[test]
 fn model_of_commits_from_two_threads_and_a_reader() {
-    check(2, || {
+    check(4, || {
         let memory = Memory::new();
         // The turn, as a worker has it.
         let turn = Arc::new(Mutex::new(()));

@@ -1,0 +1,207 @@
+//! ppair's commits, each beside its floor.
+
+use std::hint::black_box;
+
+use ppair::{Checkpoint, Config, HardState, Pair};
+use ppair_tests::Random;
+
+use crate::Subject;
+use crate::floors::{ROW, Slots, UndoLog};
+
+/// So many words.
+#[derive(Clone, Copy, HardState)]
+#[repr(C)]
+pub struct Words<const N: usize> {
+    words: [u64; N],
+}
+
+impl<const N: usize> Words<N> {
+    fn of(number: u64) -> Self {
+        Self { words: [number; N] }
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        self.words
+            .iter()
+            .flat_map(|word| word.to_ne_bytes())
+            .collect()
+    }
+}
+
+impl<const N: usize> Default for Words<N> {
+    fn default() -> Self {
+        Self::of(0)
+    }
+}
+
+#[derive(Clone, Copy, Default, HardState)]
+#[repr(C)]
+pub struct FourGaps {
+    a: u8,
+    b: u64,
+    c: u16,
+    d: u64,
+    e: u32,
+    f: u64,
+    g: u8,
+    h: u64,
+}
+
+#[derive(Clone, Copy, Default, HardState)]
+#[hard(no_padding)]
+#[repr(C)]
+pub struct NoGaps {
+    a: u8,
+    gap_a: [u8; 7],
+    b: u64,
+    c: u16,
+    gap_c: [u8; 6],
+    d: u64,
+    e: u32,
+    gap_e: [u8; 4],
+    f: u64,
+    g: u8,
+    gap_g: [u8; 7],
+    h: u64,
+}
+
+const ROWS: usize = 8 * 1024 * 1024 / ROW;
+
+#[derive(Clone, Copy, HardState)]
+#[repr(C)]
+pub struct Table {
+    rows: [[u64; ROW / 8]; ROWS],
+}
+
+impl Default for Table {
+    #[allow(
+        clippy::large_stack_arrays,
+        reason = "a big state is what this is about"
+    )]
+    fn default() -> Self {
+        Self {
+            rows: [[0; ROW / 8]; ROWS],
+        }
+    }
+}
+
+/// The checkpoints of the one pair of this process.
+pub struct Handles {
+    pub bytes_8: Checkpoint<Words<1>>,
+    pub bytes_64: Checkpoint<Words<8>>,
+    pub bytes_1024: Checkpoint<Words<128>>,
+    pub bytes_4096: Checkpoint<Words<512>>,
+    pub bytes_61440: Checkpoint<Words<7680>>,
+    four_gaps: Checkpoint<FourGaps>,
+    no_gaps: Checkpoint<NoGaps>,
+    table: Checkpoint<Table>,
+}
+
+pub fn enter() -> Handles {
+    let mut pair = Pair::new(Config::new());
+    let bytes_8 = pair.prepare();
+    let bytes_64 = pair.prepare();
+    let bytes_1024 = pair.prepare();
+    let bytes_4096 = pair.prepare();
+    let bytes_61440 = pair.prepare();
+    let four_gaps = pair.prepare();
+    let no_gaps = pair.prepare();
+    let table = pair.prepare();
+    let worker = pair.start();
+    Handles {
+        bytes_8: bytes_8.enter(&worker),
+        bytes_64: bytes_64.enter(&worker),
+        bytes_1024: bytes_1024.enter(&worker),
+        bytes_4096: bytes_4096.enter(&worker),
+        bytes_61440: bytes_61440.enter(&worker),
+        four_gaps: four_gaps.enter(&worker),
+        no_gaps: no_gaps.enter(&worker),
+        table: table.enter(&worker),
+    }
+}
+
+/// A whole value: copied, copied and checked, and committed.
+pub fn beside_floors<const N: usize>(checkpoint: &Checkpoint<Words<N>>) -> Vec<Subject> {
+    let size = N * 8;
+    let batch = 4_000_000 / (200 + size as u64);
+    let floor = move |checked| {
+        let slots = Slots::new(size);
+        move |number| {
+            let value = black_box(Words::<N>::of(number));
+            // SAFETY: an array of words, each of whose bytes is initialised.
+            let bytes =
+                unsafe { core::slice::from_raw_parts((&raw const value).cast::<u8>(), size) };
+            slots.commit(bytes, checked);
+        }
+    };
+    let checkpoint = checkpoint.clone();
+    vec![
+        Subject::new("copy", batch, floor(false)),
+        Subject::new("copy and checksum", batch, floor(true)),
+        Subject::new("ppair: store", batch, move |number| {
+            checkpoint.store(black_box(Words::of(number)));
+        }),
+    ]
+}
+
+/// A struct without gaps, and the same with four.
+pub fn gaps(handles: &Handles) -> Vec<Subject> {
+    let (none, four) = (handles.no_gaps.clone(), handles.four_gaps.clone());
+    vec![
+        Subject::new("ppair: no gaps", 20_000, move |number| {
+            none.store(black_box(NoGaps {
+                b: number,
+                h: number,
+                ..NoGaps::default()
+            }));
+        }),
+        Subject::new("ppair: four gaps", 20_000, move |number| {
+            four.store(black_box(FourGaps {
+                b: number,
+                h: number,
+                ..FourGaps::default()
+            }));
+        }),
+    ]
+}
+
+/// 64 bytes at a random place of 8 MiB.
+pub fn part(handles: &Handles) -> Vec<Subject> {
+    let mut random = Random::new(7);
+    let places: Vec<usize> = (0..1 << 16)
+        .map(|_| usize::try_from(random.below(ROWS as u64)).expect("a small number"))
+        .collect();
+    let others = places.clone();
+    let place = |places: &[usize], number: u64| {
+        places[usize::try_from(number).expect("a small number") % places.len()]
+    };
+    let log = UndoLog::new(ROWS * ROW);
+    let table = handles.table.clone();
+    vec![
+        Subject::new("undo log", 20_000, move |number| {
+            log.commit(place(&others, number), |row| {
+                row.iter_mut().for_each(|word| *word += 1)
+            });
+        }),
+        Subject::new("ppair: patch", 20_000, move |number| {
+            let row = place(&places, number);
+            table.patch(
+                |table| &table.rows[row],
+                |row| row.iter_mut().for_each(|word| *word += 1),
+            );
+        }),
+    ]
+}
+
+/// The bytes of the value with this number.
+pub fn bytes_of<const N: usize>(number: u64) -> Vec<u8> {
+    Words::<N>::of(number).bytes()
+}
+
+/// ppair itself, in a table of what would be used instead.
+pub fn store<const N: usize>(checkpoint: &Checkpoint<Words<N>>) -> Subject {
+    let checkpoint = checkpoint.clone();
+    Subject::new("ppair: store", 10_000, move |number| {
+        checkpoint.store(black_box(Words::of(number)));
+    })
+}
