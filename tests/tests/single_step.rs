@@ -82,7 +82,7 @@ fn a_big_state_whose_log_is_full() {
         return;
     }
     for guard in [false, true] {
-        commit::<Big>("big-full", 11, guard);
+        commit::<Big>("big-full", 15, guard);
     }
 }
 

@@ -1,21 +1,22 @@
 //! `Checkpoint<T>`: the user's handle on a hard state. This file makes the two steps between a `T` and the bytes of a slot.
 
-use core::cell::{Cell, RefCell};
+use core::cell::RefCell;
 use core::mem::MaybeUninit;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
 use super::HardState;
 use super::bytes::{stage, validate, with_bytes};
-use super::commit::{CommitError, Committer};
+use super::commit::{CommitError, Committer, Found, Published};
 use super::edit::Edit;
 use super::recovery::{Origin, Recovered, choose};
 use super::redo::{Chain, Entry, Tail};
 use super::region::{BIG, Region};
 use super::segment::Segment;
 use super::stored::Stored;
+use super::turn::{Turn, Turns};
 use super::working::{Buffer, Working};
 use crate::sys::unforked::Unforked;
 
@@ -67,12 +68,10 @@ struct Shared<T> {
     /// What this worker started from. A big state has a working copy instead.
     start: Option<Box<T>>,
     working: Option<Working<T>>,
-    /// One commit at a time. The lock lives in the worker and dies with it.
-    turn: Mutex<Turn>,
+    /// One commit at a time.
+    turns: Turns<Progress>,
     /// Whether this worker has published anything.
     has_published: AtomicBool,
-    /// The thread that is committing, by the address of a thread-local, or 0.
-    committing: AtomicUsize,
 }
 
 // SAFETY: the only `T` in here is handed out by copy or by reference, to threads that a `T` may be sent to; everything else is
@@ -93,13 +92,15 @@ pub(crate) struct Identity {
 
 /// What the thread that commits has to know.
 #[derive(Debug)]
-struct Turn {
+struct Progress {
     /// The incarnation that has begun to commit; 0 if none.
     begun: u32,
     /// The slot not to be overwritten, as long as this worker has published nothing.
     keep: Option<usize>,
     /// The generation that this worker started from.
     start: u64,
+    /// The publishing word that this worker has stored last; 0, which is none, before the first one.
+    last: u64,
     /// Where the next change of a big state goes.
     tail: Option<Tail>,
     /// Room for that change.
@@ -157,15 +158,15 @@ impl<T: HardState> Checkpoint<T> {
             start,
             working,
             origin: recovered.origin,
-            turn: Mutex::new(Turn {
+            turns: Turns::new(Progress {
                 begun: 0,
                 keep: recovered.origin.slot_to_keep(),
                 start: recovered.origin.generation(),
+                last: 0,
                 tail: None,
                 entry: Entry::default(),
             }),
             has_published: AtomicBool::new(false),
-            committing: AtomicUsize::new(0),
         };
         Self {
             shared: Arc::new(shared),
@@ -445,8 +446,8 @@ impl<T: HardState> Checkpoint<T> {
     ///
     /// # Errors
     ///
-    /// As [`try_store`](Self::try_store), and [`CommitError::TooLarge`] if the changed places of a big state are more than half of
-    /// it. Nothing was stored then.
+    /// As [`try_store`](Self::try_store), and [`CommitError::TooLarge`] if the changed places of a big state are more than three quarters
+    /// of it. Nothing was stored then.
     ///
     /// # Panics
     ///
@@ -483,17 +484,13 @@ impl<T: HardState> Checkpoint<T> {
     /// Keeps what is committed now as the healthy checkpoint.
     pub(crate) fn mark_healthy(&self) -> Result<(), CommitError> {
         let mut turn = self.turn();
-        let committer = turn.committer()?;
+        turn.get_ready()?;
+        let committer = turn.committer();
         turn.keep_healthy(&committer)
     }
 
     #[inline]
     fn turn(&self) -> InTurn<'_, T> {
-        let me = thread_token();
-        assert!(
-            self.shared.committing.load(Ordering::Relaxed) != me,
-            "a checkpoint cannot be stored or updated inside its own `update`; change the value that `update` hands out"
-        );
         if is_big::<T>() {
             let state = Arc::as_ptr(&self.shared).addr();
             assert!(
@@ -501,13 +498,8 @@ impl<T: HardState> Checkpoint<T> {
                 "a big checkpoint cannot be changed inside its own `read`; change it afterwards"
             );
         }
-        // A panic of another thread's `change` poisons the lock, but it has changed nothing.
-        let turn = self
-            .shared
-            .turn
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        self.shared.committing.store(me, Ordering::Relaxed);
+        // A panic of another thread's `change` has changed nothing.
+        let turn = self.shared.turns.take().unwrap_or_else(|_| inside_itself());
         InTurn {
             checkpoint: self,
             shared: &self.shared,
@@ -516,16 +508,25 @@ impl<T: HardState> Checkpoint<T> {
     }
 }
 
+#[cold]
+fn inside_itself() -> ! {
+    panic!(
+        "a checkpoint cannot be stored or updated inside its own `update`; change the value that `update` hands out"
+    )
+}
+
 impl<T> Shared<T> {
     /// The working copy of a big state.
     fn working(&self) -> &Working<T> {
         self.working.as_ref().expect("a big state has one")
     }
 
+    #[inline]
     fn incarnation(&self) -> u32 {
         self.incarnation.incarnation.load(Ordering::Relaxed)
     }
 
+    #[inline]
     fn has_published(&self) -> bool {
         self.has_published.load(Ordering::Acquire)
     }
@@ -544,40 +545,49 @@ impl<T> Shared<T> {
 struct InTurn<'a, T> {
     checkpoint: &'a Checkpoint<T>,
     shared: &'a Shared<T>,
-    turn: MutexGuard<'a, Turn>,
-}
-
-impl<T> core::ops::Deref for InTurn<'_, T> {
-    type Target = Turn;
-    fn deref(&self) -> &Turn {
-        &self.turn
-    }
+    turn: Turn<'a, Progress>,
 }
 
 impl<T: HardState> InTurn<'_, T> {
     #[inline]
     fn commit(&mut self, value: &T) -> Result<u64, CommitError> {
-        let committer = self.committer()?;
-        let region = self.shared.region;
-        let generation = if const { is_big::<T>() } {
+        self.get_ready()?;
+        let committer = self.committer();
+        let region = &self.shared.region;
+        let word = if const { is_big::<T>() } {
             let staged = Buffer::<T>::filled(|bytes| stage(value, bytes));
             let staged = staged.expect("a value is valid");
             let bytes = &staged.bytes()[..size_of::<T>()];
-            let generation = region.commit_whole(&committer, &mut self.turn.tail, bytes)?;
+            let found = self.found(&committer)?;
+            let word = region.commit_whole(&committer, &mut self.turn.tail, bytes, found)?;
             // SAFETY: this thread has the turn; the bytes are those of a `T`.
             unsafe { self.shared.working().write(|buffer| *buffer = staged) };
-            generation
+            word
         } else {
-            commit_small(&region, &committer, value)?
+            let found = self.found(&committer)?;
+            with_bytes(value, |bytes| region.commit_on(&committer, found, bytes))?
         };
-        self.published();
-        Ok(generation)
+        self.published(word);
+        Ok(Published::unpack(word).generation)
+    }
+
+    /// What is published, which this worker knows once it has published something itself.
+    #[inline]
+    fn found(&self, committer: &Committer) -> Result<Found, CommitError> {
+        match self.turn.last {
+            0 => self.shared.region.published_in_turn(committer),
+            word => Ok(Found::own(word)),
+        }
     }
 
     #[inline]
-    fn published(&mut self) {
-        self.turn.keep = None;
-        self.shared.has_published.store(true, Ordering::Release);
+    fn published(&mut self, word: u64) {
+        self.turn.last = word;
+        // Nothing is written that stands there: the next commit reads it back at once.
+        if !self.shared.has_published() {
+            self.turn.keep = None;
+            self.shared.has_published.store(true, Ordering::Release);
+        }
     }
 
     /// Not inlined: what is on its stack would be on that of the big states too.
@@ -595,10 +605,12 @@ impl<T: HardState> InTurn<'_, T> {
         }
         let mut bytes = buffer.bytes().to_vec();
         self.turn.entry.apply(&mut bytes);
-        let committer = self.committer()?;
+        self.get_ready()?;
+        let committer = self.committer();
         let region = self.shared.region;
-        region.commit(&committer, &bytes[..size_of::<T>()])?;
-        self.published();
+        let found = self.found(&committer)?;
+        let word = region.commit_on(&committer, found, &bytes[..size_of::<T>()])?;
+        self.published(word);
         Ok(returned)
     }
 
@@ -615,22 +627,24 @@ impl<T: HardState> InTurn<'_, T> {
         if self.turn.entry.is_empty() {
             return Ok(returned);
         }
-        let committer = self.committer()?;
+        self.get_ready()?;
+        let committer = self.committer();
         let region = shared.region;
         let start = match self.turn.tail {
             Some(_) => None,
             None => self.chain(&region, &committer),
         };
-        let Turn { tail, entry, .. } = &mut *self.turn;
-        if tail.is_none() && start.is_none() {
+        let found = self.found(&committer)?;
+        let Progress { tail, entry, .. } = &mut *self.turn;
+        let word = if tail.is_none() && start.is_none() {
             // Nothing is there to go on from: the first commit of all is one of the whole value.
             let mut bytes = buffer.bytes().to_vec();
             entry.apply(&mut bytes);
-            region.commit_whole(&committer, tail, &bytes[..size_of::<T>()])?;
+            region.commit_whole(&committer, tail, &bytes[..size_of::<T>()], found)?
         } else {
             let working = &buffer.bytes()[..size_of::<T>()];
-            region.commit_part(&committer, tail, start, working, entry)?;
-        }
+            region.commit_part(&committer, tail, start, working, entry, found)?
+        };
         let apply = |buffer: &mut Buffer<T>| {
             for (first, words) in entry.ranges() {
                 // SAFETY: whole words of a value of a `T`, as `Edit` has made sure.
@@ -639,13 +653,13 @@ impl<T: HardState> InTurn<'_, T> {
         };
         // SAFETY: this thread has the turn, and `buffer` is not used any more.
         unsafe { working.write(apply) };
-        self.published();
+        self.published(word);
         Ok(returned)
     }
 
-    /// This process, if it may commit. What has to be done before a commit is done.
+    /// Whether this process may commit. What has to be done before a commit is done.
     #[inline]
-    fn committer(&mut self) -> Result<Committer, CommitError> {
+    fn get_ready(&mut self) -> Result<(), CommitError> {
         let Identity {
             incarnation,
             unforked,
@@ -655,30 +669,36 @@ impl<T: HardState> InTurn<'_, T> {
         if unforked.get() != incarnation {
             return Err(CommitError::Fenced);
         }
-        let committer = Committer {
-            incarnation,
+        if self.turn.begun != incarnation || self.shared.region.is_marked() {
+            return self.get_ready_for_the_first();
+        }
+        Ok(())
+    }
+
+    /// This process. It is made anew where it is used, as that costs less than to keep it.
+    #[inline]
+    fn committer(&self) -> Committer {
+        Committer {
+            incarnation: self.shared.incarnation(),
             keep: self.turn.keep,
             start: self.turn.start,
-        };
-        if self.turn.begun != incarnation || self.shared.region.is_marked() {
-            self.get_ready(&committer)?;
         }
-        Ok(committer)
     }
 
     /// Before the first commit of an incarnation, and when there is a checkpoint to be kept.
     #[cold]
     #[inline(never)]
-    fn get_ready(&mut self, committer: &Committer) -> Result<(), CommitError> {
+    fn get_ready_for_the_first(&mut self) -> Result<(), CommitError> {
+        let committer = self.committer();
         let region = self.shared.region;
         if self.turn.begun != committer.incarnation {
-            region.published_in_turn(committer)?;
+            region.published_in_turn(&committer)?;
             region.begin(committer.incarnation)?;
             self.turn.begun = committer.incarnation;
-            self.turn.tail = None;
+            (self.turn.tail, self.turn.last) = (None, 0);
         }
         if region.is_marked() {
-            self.keep_healthy(committer)?;
+            self.keep_healthy(&committer)?;
         }
         Ok(())
     }
@@ -723,29 +743,6 @@ impl<T: HardState> InTurn<'_, T> {
         }
         Ok(region.set_marked(false)?)
     }
-}
-
-#[inline]
-fn commit_small<T: HardState>(
-    region: &Region<'_>,
-    committer: &Committer,
-    value: &T,
-) -> Result<u64, CommitError> {
-    with_bytes(value, |bytes| region.commit(committer, bytes))
-}
-
-impl<T> Drop for InTurn<'_, T> {
-    fn drop(&mut self) {
-        // The guard is dropped after this, so the next holder of the lock sets its own token afterwards.
-        self.shared.committing.store(0, Ordering::Relaxed);
-    }
-}
-
-/// A number that no other running thread has.
-#[inline]
-fn thread_token() -> usize {
-    thread_local!(static TOKEN: Cell<u8> = const { Cell::new(0) });
-    TOKEN.with(|token| core::ptr::from_ref(token).addr())
 }
 
 thread_local! {

@@ -10,6 +10,11 @@
 //! says into the new one. A guarded worker has no compare-and-exchange: it stores its word and then looks whether it is still its turn,
 //! while the takeover first takes the turn away and then looks at the word; so one of them sees the other.
 
+#![allow(
+    clippy::inline_always,
+    reason = "a small commit is a few instructions, if the number of bytes is known"
+)]
+
 use static_assertions::const_assert_eq;
 
 use super::region::{PUBLISHED, Region, SLOTS};
@@ -99,7 +104,7 @@ const CHECK: u64 = (1 << CHECK_BITS) - 1;
 const_assert_eq!(CHECK_AT + CHECK_BITS, u64::BITS);
 
 impl Published {
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn unpack(word: u64) -> Self {
         Self {
             generation: word & GENERATIONS,
@@ -109,7 +114,7 @@ impl Published {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn pack(self) -> u64 {
         let word = self.generation
             | (self.slot as u64) << GENERATION_BITS
@@ -136,6 +141,7 @@ impl Published {
 
 /// The lower bits in groups of six, one upon the other: each bit of the word counts in just one of the check, so that no single wrong
 /// bit goes unnoticed. Not zero for a word of zeros.
+#[inline(always)]
 const fn check(word: u64) -> u64 {
     let word = word & ((1 << CHECK_AT) - 1);
     let word = word ^ word >> (5 * CHECK_BITS);
@@ -145,6 +151,25 @@ const fn check(word: u64) -> u64 {
         ^ word >> (3 * CHECK_BITS)
         ^ word >> (4 * CHECK_BITS);
     (word ^ 0b10_1010) & CHECK
+}
+
+/// A publishing word as it was found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub(crate) word: u64,
+    pub(crate) published: Published,
+}
+
+impl Found {
+    /// A word that this worker has stored itself, so that there is nothing to check.
+    #[inline(always)]
+    pub(crate) const fn own(word: u64) -> Self {
+        let published = Published {
+            is_whole: true,
+            ..Published::unpack(word)
+        };
+        Self { word, published }
+    }
 }
 
 /// The generation after this one. Zero means "nothing was committed", so a wrap, which only a wild write can bring about, leads
@@ -157,6 +182,7 @@ pub(crate) const fn after(generation: u64) -> u64 {
 }
 
 /// The tag of an incarnation. Neighbours differ in it.
+#[inline(always)]
 const fn tag(incarnation: u32) -> u8 {
     (incarnation as u64 & TAGS) as u8
 }
@@ -179,7 +205,7 @@ pub(crate) struct Committer {
 
 impl Committer {
     /// The slot for the next whole value: of the two of this parity, the one that is not in use.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn free_slot(&self, published: Published) -> usize {
         let used = self.keep.unwrap_or(published.slot);
         let first = parity(self.incarnation) * 2;
@@ -187,7 +213,7 @@ impl Committer {
     }
 
     /// The generation of the next commit.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next_generation(&self, published: Published) -> u64 {
         // What a damaged word says of the generation is anything.
         let published = if published.is_whole {
@@ -200,7 +226,7 @@ impl Committer {
 }
 
 impl Region<'_> {
-    #[inline]
+    #[inline(always)]
     fn publishing_word(incarnation: u32) -> usize {
         PUBLISHED + parity(incarnation)
     }
@@ -269,26 +295,40 @@ impl Region<'_> {
     }
 
     /// What is published, if it is still `committer`'s turn.
-    #[inline]
-    pub(crate) fn published_in_turn(
-        &self,
-        committer: &Committer,
-    ) -> Result<Published, CommitError> {
-        let now = self.published(committer.incarnation);
-        if now.tag != tag(committer.incarnation) {
+    #[inline(always)]
+    pub(crate) fn published_in_turn(&self, committer: &Committer) -> Result<Found, CommitError> {
+        let at = Self::publishing_word(committer.incarnation);
+        let word = self.words.load(at, Ordering::Acquire);
+        let published = Published::unpack(word);
+        if published.tag != tag(committer.incarnation) {
             return Err(CommitError::Fenced);
         }
-        Ok(now)
+        Ok(Found { word, published })
     }
 
     /// Commits `staged`: the bytes of a small hard state with zeroed gaps. One thread of the process at a time.
-    #[inline]
+    #[cfg(test)]
     pub(crate) fn commit(&self, committer: &Committer, staged: &[u8]) -> Result<u64, CommitError> {
-        let now = self.published_in_turn(committer)?;
+        let found = self.published_in_turn(committer)?;
+        let word = self.commit_on(committer, found, staged)?;
+        Ok(Published::unpack(word).generation)
+    }
+
+    /// Commits `staged` on top of what was found to be published, or was published last by this worker: nobody else publishes in its
+    /// turn. Returns the word that is published then.
+    ///
+    /// Inlined where the number of bytes is known, which makes copy and checksum a matter of a few instructions.
+    #[inline(always)]
+    pub(crate) fn commit_on(
+        &self,
+        committer: &Committer,
+        now: Found,
+        staged: &[u8],
+    ) -> Result<u64, CommitError> {
         let next = Published {
-            generation: committer.next_generation(now),
-            slot: committer.free_slot(now),
-            tag: now.tag,
+            generation: committer.next_generation(now.published),
+            slot: committer.free_slot(now.published),
+            tag: now.published.tag,
             is_whole: true,
         };
         self.write_small(next.slot, next.generation, staged)?;
@@ -296,31 +336,31 @@ impl Region<'_> {
     }
 
     /// The one store that makes it true. It fails if the watch dog has handed the region to the next incarnation.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn publish(
         &self,
         committer: &Committer,
-        now: Published,
+        now: Found,
         next: Published,
     ) -> Result<u64, CommitError> {
-        let at = Self::publishing_word(committer.incarnation);
+        let next = next.pack();
         if self.words.is_guarded() {
             return self.publish_guarded(committer, next);
         }
-        let cell = &self.words.cells()[at];
-        match cell.compare_exchange(now.pack(), next.pack(), Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => Ok(next.generation),
+        let cell = &self.words.cells()[Self::publishing_word(committer.incarnation)];
+        match cell.compare_exchange(now.word, next, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => Ok(next),
             Err(_) => Err(CommitError::Fenced),
         }
     }
 
     #[cold]
-    fn publish_guarded(&self, committer: &Committer, next: Published) -> Result<u64, CommitError> {
+    fn publish_guarded(&self, committer: &Committer, next: u64) -> Result<u64, CommitError> {
         let at = Self::publishing_word(committer.incarnation);
-        self.words.store(at, next.pack(), Ordering::Release)?;
+        self.words.store(at, next, Ordering::Release)?;
         fence(Ordering::SeqCst);
         if self.turn() == u64::from(committer.incarnation) {
-            Ok(next.generation)
+            Ok(next)
         } else {
             Err(CommitError::Fenced)
         }

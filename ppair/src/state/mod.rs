@@ -19,6 +19,7 @@ pub(crate) mod region;
 pub(crate) mod restored;
 pub(crate) mod segment;
 pub(crate) mod stored;
+pub(crate) mod turn;
 pub(crate) mod words;
 pub(crate) mod working;
 

@@ -11,7 +11,7 @@
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::commit::{CommitError, Committer, Published, parity};
+use super::commit::{CommitError, Committer, Found as FoundWord, Published, parity};
 use super::region::{Region, SLOTS, forget_sums, sum_of_words};
 use super::words::{WORD, Words, words_for};
 use crate::sys::Errno;
@@ -35,8 +35,11 @@ pub(crate) struct Entry {
 
 impl Entry {
     pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
-        self.bytes.resize(HEAD * WORD, 0);
+        // What stood in the head is written anew by `seal`.
+        self.bytes.truncate(HEAD * WORD);
+        if self.bytes.len() < HEAD * WORD {
+            self.bytes.resize(HEAD * WORD, 0);
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -258,6 +261,7 @@ impl Region<'_> {
         start: Option<Chain>,
         working: &[u8],
         entry: &mut Entry,
+        now: FoundWord,
     ) -> Result<u64, CommitError> {
         let log = self.log(parity(committer.incarnation));
         let (needed, reserve) = (entry.bytes.len(), log.len() * WORD);
@@ -268,8 +272,7 @@ impl Region<'_> {
                 reserve: reserve - head,
             });
         }
-        let now = self.published_in_turn(committer)?;
-        let next = committer.next_generation(now);
+        let next = committer.next_generation(now.published);
         let Tail {
             slot,
             generation,
@@ -290,7 +293,7 @@ impl Region<'_> {
                     keep: Some(chain.slot),
                     ..*committer
                 }
-                .free_slot(now);
+                .free_slot(now.published);
                 if !self.words.is_guarded() {
                     self.write_whole(self.slot(slot), chain.generation, working)?;
                 } else if !self.fold(chain, self.slot(slot))? {
@@ -307,22 +310,19 @@ impl Region<'_> {
         let sealed = entry.seal(next, generation, self.fingerprint);
         log.store_bytes(at, sealed)?;
         let end = at + words_for(sealed.len());
-        self.publish(
-            committer,
-            now,
-            Published {
-                generation: next,
-                slot,
-                tag: now.tag,
-                is_whole: true,
-            },
-        )?;
+        let published = Published {
+            generation: next,
+            slot,
+            tag: now.published.tag,
+            is_whole: true,
+        };
+        let word = self.publish(committer, now, published)?;
         *tail = Some(Tail {
             slot,
             generation: next,
             at: end,
         });
-        Ok(next)
+        Ok(word)
     }
 
     /// Commits `staged`: all bytes of a big hard state with zeroed gaps. One thread of the process at a time.
@@ -331,23 +331,23 @@ impl Region<'_> {
         committer: &Committer,
         tail: &mut Option<Tail>,
         staged: &[u8],
+        now: FoundWord,
     ) -> Result<u64, CommitError> {
-        let now = self.published_in_turn(committer)?;
         let next = Published {
-            generation: committer.next_generation(now),
-            slot: committer.free_slot(now),
-            tag: now.tag,
+            generation: committer.next_generation(now.published),
+            slot: committer.free_slot(now.published),
+            tag: now.published.tag,
             is_whole: true,
         };
         self.write_whole(self.slot(next.slot), next.generation, staged)?;
         *tail = None;
-        let generation = self.publish(committer, now, next)?;
+        let word = self.publish(committer, now, next)?;
         *tail = Some(Tail {
             slot: next.slot,
-            generation,
+            generation: next.generation,
             at: 0,
         });
-        Ok(generation)
+        Ok(word)
     }
 
     /// Writes all bytes of a big hard state into a slot.

@@ -85,11 +85,19 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn whole(&mut self, fill: u8) {
-        let bytes = vec![fill; SIZE];
+    fn found(&self) -> FoundWord {
         self.memory
             .region()
-            .commit_whole(&self.committer, &mut self.tail, &bytes)
+            .published_in_turn(&self.committer)
+            .unwrap()
+    }
+
+    fn whole(&mut self, fill: u8) {
+        let bytes = vec![fill; SIZE];
+        let found = self.found();
+        self.memory
+            .region()
+            .commit_whole(&self.committer, &mut self.tail, &bytes, found)
             .unwrap();
         self.memory.history.borrow_mut().push(bytes);
         self.committer.keep = None;
@@ -117,12 +125,19 @@ impl<'a> Worker<'a> {
             None
         };
         let working = self.memory.now();
+        let found = region.published_in_turn(&self.committer)?;
         let tail = &mut self.tail;
-        let committed =
-            region.commit_part(&self.committer, tail, start, &working, &mut self.entry)?;
+        let committed = region.commit_part(
+            &self.committer,
+            tail,
+            start,
+            &working,
+            &mut self.entry,
+            found,
+        )?;
         self.memory.history.borrow_mut().push(bytes);
         self.committer.keep = None;
-        Ok(committed)
+        Ok(Published::unpack(committed).generation)
     }
 }
 

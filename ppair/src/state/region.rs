@@ -9,6 +9,8 @@
 //! Slots 0 and 1 and log 0 are written by even incarnations, slots 2 and 3 and log 1 by odd ones, so that neighbours never write
 //! the same words even if they run side by side for a moment.
 
+#![allow(clippy::inline_always, reason = "as in `commit`")]
+
 use memoffset::offset_of;
 use static_assertions::const_assert_eq;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
@@ -136,11 +138,11 @@ impl Shape {
         SLOTS + self.healthy_slots()
     }
 
-    /// Words of a log. Folding a full log into a slot costs as much as the whole state; with half of its size, that is a
-    /// small part of what the commits themselves have cost.
+    /// Words of a log. Folding a full log into a slot costs as much as the whole state; with three quarters of its
+    /// size, that is a small part of what the commits themselves have cost.
     pub(crate) const fn log_words(self) -> usize {
         if self.is_big() {
-            words_for(self.bytes / 2).next_multiple_of(LINE_WORDS)
+            words_for(self.bytes / 4 * 3).next_multiple_of(LINE_WORDS)
         } else {
             0
         }
@@ -154,6 +156,7 @@ impl Shape {
 
 /// The checksum of `bytes` as generation `generation` of a type with this `fingerprint`: bytes of another generation or of
 /// another type never match.
+#[inline(always)]
 pub(crate) fn seed(generation: u64, fingerprint: u64) -> u64 {
     generation.rotate_left(32) ^ fingerprint
 }
@@ -263,7 +266,7 @@ impl<'a> Region<'a> {
     }
 
     /// Whether what is committed now is to be kept as a healthy checkpoint before anything else is committed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_marked(&self) -> bool {
         self.words.load(MARK, Ordering::Relaxed) != 0
     }
@@ -292,7 +295,7 @@ impl<'a> Region<'a> {
     }
 
     /// A slot.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn slot(&self, slot: usize) -> Words<'a> {
         let length = self.shape.slot_words();
         let start = HEADER_WORDS + slot * length;
@@ -323,7 +326,7 @@ impl<'a> Region<'a> {
     }
 
     /// Writes a small state into a slot. `staged` is the hard state's bytes with zeroed gaps.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write_small(
         &self,
         slot: usize,

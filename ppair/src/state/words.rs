@@ -1,6 +1,8 @@
 //! Words of the segment, and how this process stores into them: through its mapping, or, if that is read-only, through a
 //! [`Guard`]. Pure: no system call and no `unsafe`.
 
+#![allow(clippy::inline_always, reason = "as in `commit`")]
+
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
@@ -50,13 +52,13 @@ impl<'a> Words<'a> {
     }
 
     /// Whether they are guarded.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_guarded(self) -> bool {
         self.guard.is_some()
     }
 
     /// A part of them.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn part(self, range: Range<usize>) -> Self {
         Self {
             guard: self
@@ -73,17 +75,17 @@ impl<'a> Words<'a> {
     }
 
     /// For reading, and for the compare-and-exchange of the open ones.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn cells(self) -> &'a [AtomicU64] {
         self.cells
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn load(self, at: usize, order: Ordering) -> u64 {
         self.cells[at].load(order)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn store(self, at: usize, word: u64, order: Ordering) -> Result<(), Errno> {
         match self.guard {
             None => {
@@ -95,20 +97,29 @@ impl<'a> Words<'a> {
     }
 
     /// Stores bytes from word `at` on; the last word is filled up with zeros.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn store_bytes(self, at: usize, bytes: &[u8]) -> Result<(), Errno> {
         match self.guard {
             None => {
                 copy::store(&self.cells[at..], bytes);
                 Ok(())
             }
-            Some((guard, first)) if bytes.len() % WORD == 0 => guard.write(first + at, bytes),
-            Some((guard, first)) => {
-                let mut filled = bytes.to_vec();
-                filled.resize(words_for(bytes.len()) * WORD, 0);
-                guard.write(first + at, &filled)
-            }
+            Some(guard) => Self::write_guarded(guard, at, bytes),
         }
+    }
+
+    #[cold]
+    fn write_guarded(
+        (guard, first): (&dyn Guard, usize),
+        at: usize,
+        bytes: &[u8],
+    ) -> Result<(), Errno> {
+        if bytes.len() % WORD == 0 {
+            return guard.write(first + at, bytes);
+        }
+        let mut filled = bytes.to_vec();
+        filled.resize(words_for(bytes.len()) * WORD, 0);
+        guard.write(first + at, &filled)
     }
 
     /// Fills `bytes` from word `at` on.

@@ -4,13 +4,14 @@ use core::alloc::Layout as Memory;
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
-use std::alloc::{alloc_zeroed, dealloc, handle_alloc_error};
-use std::sync::{PoisonError, RwLock, TryLockError};
+use core::sync::atomic::{AtomicU32, Ordering};
+use std::alloc::{alloc, dealloc, handle_alloc_error};
 
 use super::HardState;
 use super::bytes::validate;
 use super::layout::Invalid;
 use super::words::{WORD, words_for};
+use crate::sys::memory::{HUGE_PAGE, prefer_huge_pages};
 
 /// The bytes of a `T` with zeroed gaps, filled up to whole words, aligned as a `T`.
 pub(crate) struct Buffer<T> {
@@ -18,16 +19,21 @@ pub(crate) struct Buffer<T> {
     value: PhantomData<T>,
 }
 
-impl<T: HardState> Buffer<T> {
+impl<T> Buffer<T> {
     const BYTES: usize = words_for(size_of::<T>()) * WORD;
 
     fn memory() -> Memory {
-        let align = align_of::<T>().max(WORD);
+        let mut align = align_of::<T>().max(WORD);
+        if Self::BYTES >= HUGE_PAGE {
+            align = align.max(HUGE_PAGE);
+        }
         // A word more than nothing, so that there is something to allocate.
         Memory::from_size_align(Self::BYTES.max(WORD), align)
             .expect("a hard state is smaller than the address space")
     }
+}
 
+impl<T: HardState> Buffer<T> {
     /// Bytes of which the first `size_of::<T>()` are filled by `fill`, with zeroed gaps.
     ///
     /// # Errors
@@ -35,8 +41,13 @@ impl<T: HardState> Buffer<T> {
     /// If they are no value of a `T`.
     pub(crate) fn filled(fill: impl FnOnce(&mut [u8])) -> Result<Self, Invalid> {
         // SAFETY: its size is not zero.
-        let start = unsafe { alloc_zeroed(Self::memory()) };
+        let start = unsafe { alloc(Self::memory()) };
         let start = NonNull::new(start).unwrap_or_else(|| handle_alloc_error(Self::memory()));
+        if Self::BYTES >= HUGE_PAGE {
+            prefer_huge_pages(start, Self::BYTES);
+        }
+        // SAFETY: so many bytes were just allocated.
+        unsafe { start.write_bytes(0, Self::BYTES) };
         let mut buffer = Self {
             start,
             value: PhantomData,
@@ -76,12 +87,8 @@ impl<T: HardState> Buffer<T> {
 
 impl<T> Drop for Buffer<T> {
     fn drop(&mut self) {
-        let align = align_of::<T>().max(WORD);
-        let size = (words_for(size_of::<T>()) * WORD).max(WORD);
-        if let Ok(memory) = Memory::from_size_align(size, align) {
-            // SAFETY: `filled` allocated it with this size and alignment.
-            unsafe { dealloc(self.start.as_ptr(), memory) };
-        }
+        // SAFETY: `filled` allocated it so.
+        unsafe { dealloc(self.start.as_ptr(), Self::memory()) };
     }
 }
 
@@ -89,31 +96,61 @@ impl<T> Drop for Buffer<T> {
 /// changes it, after its commit was published.
 pub(crate) struct Working<T> {
     buffer: UnsafeCell<Buffer<T>>,
-    /// Held by readers, and by the committing thread while it copies what it has committed: never while code of the user's runs in it.
-    lock: RwLock<()>,
+    /// How many threads read it, or [`CHANGING`]: while the committing thread copies what it has committed, and never while code of
+    /// the user's runs in it. Not the standard library's lock, in which new readers wait for a writer that waits for earlier ones.
+    readers: AtomicU32,
+}
+
+const CHANGING: u32 = u32::MAX;
+
+/// One reader less, also if it panics.
+struct Reader<'a>(&'a AtomicU32);
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Release);
+    }
 }
 
 // SAFETY: the buffer is owned memory that holds a `T`.
 unsafe impl<T: Send> Send for Working<T> {}
 // SAFETY: a `&T` is handed to several threads at once, and a `T` is only plain values without interior mutability (the contract of
-// `HardState`), so that `Send` is enough; changes are made under the lock.
+// `HardState`), so that `Send` is enough; changes are made while nobody reads.
 unsafe impl<T: HardState + Send> Sync for Working<T> {}
 
 impl<T: HardState> Working<T> {
     pub(crate) fn new(buffer: Buffer<T>) -> Self {
         Self {
             buffer: UnsafeCell::new(buffer),
-            lock: RwLock::new(()),
+            readers: AtomicU32::new(0),
         }
     }
 
     /// Lets `look` see the value.
     pub(crate) fn read<R>(&self, look: impl FnOnce(&T) -> R) -> R {
-        let guard = self.lock.read().unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: changes are made under the write lock only.
-        let buffer = unsafe { &*self.buffer.get() };
-        let result = look(buffer.value());
-        drop(guard);
+        let mut readers = self.readers.load(Ordering::Relaxed);
+        loop {
+            if readers >= CHANGING - 1 {
+                // For as long as a copy takes.
+                core::hint::spin_loop();
+                readers = self.readers.load(Ordering::Relaxed);
+                continue;
+            }
+            let one_more = self.readers.compare_exchange_weak(
+                readers,
+                readers + 1,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            );
+            match one_more {
+                Ok(_) => break,
+                Err(now) => readers = now,
+            }
+        }
+        let reader = Reader(&self.readers);
+        // SAFETY: as long as this thread counts as a reader, nobody makes changes.
+        let result = look(unsafe { &*self.buffer.get() }.value());
+        drop(reader);
         result
     }
 
@@ -133,16 +170,21 @@ impl<T: HardState> Working<T> {
     ///
     /// This thread has the turn to commit, and uses nothing that [`in_turn`](Self::in_turn) returned.
     pub(crate) unsafe fn write(&self, change: impl FnOnce(&mut Buffer<T>)) {
-        let guard = loop {
-            // A writer that waits in the lock would make new readers wait for the readers before it.
-            match self.lock.try_write() {
-                Ok(guard) => break guard,
-                Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+        let mut looks = 0_u32;
+        while self
+            .readers
+            .compare_exchange_weak(0, CHANGING, Ordering::Acquire, Ordering::Relaxed)
+            .is_err()
+        {
+            looks += 1;
+            if looks % 64 == 0 {
+                std::thread::yield_now();
             }
-        };
-        // SAFETY: no reader has a reference, because of the lock, and no other thread makes changes.
+            core::hint::spin_loop();
+        }
+        // SAFETY: there is no reader and none comes in, and no other thread makes changes.
         change(unsafe { &mut *self.buffer.get() });
-        drop(guard);
+        // Nobody counts on top of it.
+        self.readers.store(0, Ordering::Release);
     }
 }

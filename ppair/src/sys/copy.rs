@@ -4,6 +4,11 @@
 //! atomics is several times slower than the processor can copy, because compilers do not combine atomic accesses. There an
 //! assembly block does the same: string moves access aligned words whole, which is all that a relaxed atomic access is.
 
+#![allow(
+    clippy::inline_always,
+    reason = "where the length is known, it is a few instructions"
+)]
+
 use core::mem::MaybeUninit;
 
 use super::atomic::{AtomicU64, Ordering};
@@ -20,7 +25,7 @@ const PIECE: usize = 64;
 /// # Panics
 ///
 /// If there are fewer words than `bytes` fill.
-#[inline]
+#[inline(always)]
 pub(crate) fn store(words: &[AtomicU64], bytes: &[u8]) {
     let (mut words, mut bytes) = (&words[..bytes.len().div_ceil(WORD)], bytes);
     if bytes.len() >= LONG {

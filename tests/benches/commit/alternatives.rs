@@ -15,12 +15,12 @@ use crate::Subject;
 use crate::ours::{Words, bytes_of, store};
 
 /// A folder for their files, removed at the end.
-pub fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder")
 }
 
 /// ppair, and all of them, with a value of so many words.
-pub fn of<const N: usize>(checkpoint: &Checkpoint<Words<N>>, folder: &Path) -> Vec<Subject> {
+pub(crate) fn of<const N: usize>(checkpoint: &Checkpoint<Words<N>>, folder: &Path) -> Vec<Subject> {
     // A fresh one each time, as the files of a database stay open.
     let folder = tempfile::tempdir_in(folder).expect("a folder").keep();
     vec![

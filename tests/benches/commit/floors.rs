@@ -1,5 +1,10 @@
 //! What a commit into shared memory cannot cost less than.
 
+#![allow(
+    clippy::cast_ptr_alignment,
+    reason = "a mapping begins with a page, and slots and rows are multiples of a cache line"
+)]
+
 use std::num::NonZeroUsize;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering, compiler_fence};
@@ -22,7 +27,7 @@ fn shared(size: usize) -> *mut u8 {
 }
 
 /// Two slots and a word that says which one counts.
-pub struct Slots {
+pub(crate) struct Slots {
     published: AtomicU64,
     start: *mut u8,
     size: usize,
@@ -32,7 +37,7 @@ pub struct Slots {
 const HEAD: usize = 16;
 
 impl Slots {
-    pub fn new(size: usize) -> Self {
+    pub(crate) fn new(size: usize) -> Self {
         Self {
             published: AtomicU64::new(0),
             start: shared(2 * (size + 64)),
@@ -43,7 +48,7 @@ impl Slots {
     /// Copies `bytes` into the other slot, with a checksum if wanted, and publishes it with one compare-and-exchange: so that a
     /// commit by somebody who has lost the right to it fails, as ppair's does.
     #[inline]
-    pub fn commit(&self, bytes: &[u8], checked: bool) {
+    pub(crate) fn commit(&self, bytes: &[u8], checked: bool) {
         assert_eq!(bytes.len(), self.size);
         let now = self.published.load(Ordering::Acquire);
         let next = now + 1;
@@ -56,8 +61,10 @@ impl Slots {
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
         if checked {
             let sum = xxh3_64_with_seed(bytes, next);
-            // SAFETY: the head of the slot, which is aligned as the mapping.
-            unsafe { slot.cast::<u64>().add(1).write(sum) };
+            // SAFETY: the head of the slot has two words.
+            let place = unsafe { slot.cast::<u64>().add(1) };
+            // SAFETY: as above; it is aligned as the mapping.
+            unsafe { place.write(sum) };
         }
         // SAFETY: as above.
         unsafe { slot.cast::<u64>().write(next) };
@@ -69,17 +76,27 @@ impl Slots {
 }
 
 /// A large state that is changed in place, with a log of the old bytes of the one change that is under way.
-pub struct UndoLog {
+pub(crate) struct UndoLog {
     published: AtomicU64,
     state: *mut u8,
     log: *mut u8,
 }
 
+/// The one entry of the log.
+#[repr(C)]
+struct UndoEntry {
+    /// The generation that it is for, or 0.
+    valid: u64,
+    offset: u64,
+    length: u64,
+    old: [u64; ROW / 8],
+}
+
 /// Bytes that are changed at once.
-pub const ROW: usize = 64;
+pub(crate) const ROW: usize = 64;
 
 impl UndoLog {
-    pub fn new(size: usize) -> Self {
+    pub(crate) fn new(size: usize) -> Self {
         Self {
             published: AtomicU64::new(0),
             state: shared(size),
@@ -90,22 +107,23 @@ impl UndoLog {
     /// Changes the row at this place: its old bytes into the log, the log made valid, the new bytes in place, and one
     /// compare-and-exchange that publishes them and makes the log void.
     #[inline]
-    pub fn commit(&self, row: usize, change: impl FnOnce(&mut [u64; ROW / 8])) {
+    pub(crate) fn commit(&self, row: usize, change: impl FnOnce(&mut [u64; ROW / 8])) {
         let now = self.published.load(Ordering::Acquire);
-        let log = self.log.cast::<u64>();
         // SAFETY: the caller's places are within the state.
         let place = unsafe { self.state.add(row * ROW).cast::<[u64; ROW / 8]>() };
         // SAFETY: a row of the state, aligned as it.
         let mut value = unsafe { place.read() };
+        let entry = UndoEntry {
+            valid: 0,
+            offset: (row * ROW) as u64,
+            length: ROW as u64,
+            old: value,
+        };
         // SAFETY: the log has more room than one entry takes.
-        unsafe { log.add(1).write((row * ROW) as u64) };
-        // SAFETY: as above.
-        unsafe { log.add(2).write(ROW as u64) };
-        // SAFETY: as above.
-        unsafe { log.add(8).cast::<[u64; ROW / 8]>().write(value) };
+        unsafe { self.log.cast::<UndoEntry>().write(entry) };
         compiler_fence(Ordering::SeqCst);
         // SAFETY: as above. From here on the entry counts.
-        unsafe { log.write_volatile(now + 1) };
+        unsafe { self.log.cast::<u64>().write_volatile(now + 1) };
         compiler_fence(Ordering::SeqCst);
         change(&mut value);
         // SAFETY: as for the read.

@@ -21,7 +21,7 @@ use criterion::{BenchmarkId, Criterion, SamplingMode};
 use table::{Group, print};
 
 /// Something that commits.
-pub struct Subject {
+pub(crate) struct Subject {
     name: String,
     /// Commits in a round.
     batch: u64,
@@ -32,7 +32,11 @@ pub struct Subject {
 
 impl Subject {
     /// Commits so often in each round.
-    pub fn new(name: impl Into<String>, batch: u64, commit: impl FnMut(u64) + 'static) -> Self {
+    pub(crate) fn new(
+        name: impl Into<String>,
+        batch: u64,
+        commit: impl FnMut(u64) + 'static,
+    ) -> Self {
         Self {
             name: name.into(),
             batch,
@@ -85,6 +89,9 @@ impl Comparison {
     }
 }
 
+/// Makes the subjects of a group.
+type Subjects = Box<dyn Fn() -> Vec<Subject>>;
+
 fn main() {
     // Commits without a watch dog: the benchmark is the worker.
     if std::env::var_os("PPAIR").is_none() {
@@ -97,7 +104,7 @@ fn main() {
     }
     let handles = ours::enter();
     let folder = alternatives::folder();
-    let groups: Vec<(&str, usize, Box<dyn Fn() -> Vec<Subject>>)> = vec![
+    let groups: Vec<(&str, usize, Subjects)> = vec![
         ("8", 60, Box::new(|| ours::beside_floors(&handles.bytes_8))),
         (
             "64",

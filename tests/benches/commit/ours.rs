@@ -11,7 +11,7 @@ use crate::floors::{ROW, Slots, UndoLog};
 /// So many words.
 #[derive(Clone, Copy, HardState)]
 #[repr(C)]
-pub struct Words<const N: usize> {
+pub(crate) struct Words<const N: usize> {
     words: [u64; N],
 }
 
@@ -36,7 +36,7 @@ impl<const N: usize> Default for Words<N> {
 
 #[derive(Clone, Copy, Default, HardState)]
 #[repr(C)]
-pub struct FourGaps {
+pub(crate) struct FourGaps {
     a: u8,
     b: u64,
     c: u16,
@@ -50,7 +50,7 @@ pub struct FourGaps {
 #[derive(Clone, Copy, Default, HardState)]
 #[hard(no_padding)]
 #[repr(C)]
-pub struct NoGaps {
+pub(crate) struct NoGaps {
     a: u8,
     gap_a: [u8; 7],
     b: u64,
@@ -69,7 +69,7 @@ const ROWS: usize = 8 * 1024 * 1024 / ROW;
 
 #[derive(Clone, Copy, HardState)]
 #[repr(C)]
-pub struct Table {
+pub(crate) struct Table {
     rows: [[u64; ROW / 8]; ROWS],
 }
 
@@ -86,18 +86,18 @@ impl Default for Table {
 }
 
 /// The checkpoints of the one pair of this process.
-pub struct Handles {
-    pub bytes_8: Checkpoint<Words<1>>,
-    pub bytes_64: Checkpoint<Words<8>>,
-    pub bytes_1024: Checkpoint<Words<128>>,
-    pub bytes_4096: Checkpoint<Words<512>>,
-    pub bytes_61440: Checkpoint<Words<7680>>,
+pub(crate) struct Handles {
+    pub(crate) bytes_8: Checkpoint<Words<1>>,
+    pub(crate) bytes_64: Checkpoint<Words<8>>,
+    pub(crate) bytes_1024: Checkpoint<Words<128>>,
+    pub(crate) bytes_4096: Checkpoint<Words<512>>,
+    pub(crate) bytes_61440: Checkpoint<Words<7680>>,
     four_gaps: Checkpoint<FourGaps>,
     no_gaps: Checkpoint<NoGaps>,
     table: Checkpoint<Table>,
 }
 
-pub fn enter() -> Handles {
+pub(crate) fn enter() -> Handles {
     let mut pair = Pair::new(Config::new());
     let bytes_8 = pair.prepare();
     let bytes_64 = pair.prepare();
@@ -121,7 +121,7 @@ pub fn enter() -> Handles {
 }
 
 /// A whole value: copied, copied and checked, and committed.
-pub fn beside_floors<const N: usize>(checkpoint: &Checkpoint<Words<N>>) -> Vec<Subject> {
+pub(crate) fn beside_floors<const N: usize>(checkpoint: &Checkpoint<Words<N>>) -> Vec<Subject> {
     let size = N * 8;
     let batch = 4_000_000 / (200 + size as u64);
     let floor = move |checked| {
@@ -145,7 +145,7 @@ pub fn beside_floors<const N: usize>(checkpoint: &Checkpoint<Words<N>>) -> Vec<S
 }
 
 /// A struct without gaps, and the same with four.
-pub fn gaps(handles: &Handles) -> Vec<Subject> {
+pub(crate) fn gaps(handles: &Handles) -> Vec<Subject> {
     let (none, four) = (handles.no_gaps.clone(), handles.four_gaps.clone());
     vec![
         Subject::new("ppair: no gaps", 20_000, move |number| {
@@ -165,8 +165,14 @@ pub fn gaps(handles: &Handles) -> Vec<Subject> {
     ]
 }
 
+fn add_one(row: &mut [u64; ROW / 8]) {
+    for word in row {
+        *word += 1;
+    }
+}
+
 /// 64 bytes at a random place of 8 MiB.
-pub fn part(handles: &Handles) -> Vec<Subject> {
+pub(crate) fn part(handles: &Handles) -> Vec<Subject> {
     let mut random = Random::new(7);
     let places: Vec<usize> = (0..1 << 16)
         .map(|_| usize::try_from(random.below(ROWS as u64)).expect("a small number"))
@@ -179,27 +185,22 @@ pub fn part(handles: &Handles) -> Vec<Subject> {
     let table = handles.table.clone();
     vec![
         Subject::new("undo log", 20_000, move |number| {
-            log.commit(place(&others, number), |row| {
-                row.iter_mut().for_each(|word| *word += 1)
-            });
+            log.commit(place(&others, number), |row| add_one(row));
         }),
         Subject::new("ppair: patch", 20_000, move |number| {
             let row = place(&places, number);
-            table.patch(
-                |table| &table.rows[row],
-                |row| row.iter_mut().for_each(|word| *word += 1),
-            );
+            table.patch(|table| &table.rows[row], |row| add_one(row));
         }),
     ]
 }
 
 /// The bytes of the value with this number.
-pub fn bytes_of<const N: usize>(number: u64) -> Vec<u8> {
+pub(crate) fn bytes_of<const N: usize>(number: u64) -> Vec<u8> {
     Words::<N>::of(number).bytes()
 }
 
 /// ppair itself, in a table of what would be used instead.
-pub fn store<const N: usize>(checkpoint: &Checkpoint<Words<N>>) -> Subject {
+pub(crate) fn store<const N: usize>(checkpoint: &Checkpoint<Words<N>>) -> Subject {
     let checkpoint = checkpoint.clone();
     Subject::new("ppair: store", 10_000, move |number| {
         checkpoint.store(black_box(Words::of(number)));

@@ -9,10 +9,10 @@ use nix::sys::statfs::{
 use ppair_tests::interval;
 
 /// The rounds of one group: in each, the nanoseconds of a commit for each subject.
-pub struct Group {
-    pub name: String,
-    pub names: Vec<String>,
-    pub rounds: Vec<Vec<f64>>,
+pub(crate) struct Group {
+    pub(crate) name: String,
+    pub(crate) names: Vec<String>,
+    pub(crate) rounds: Vec<Vec<f64>>,
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -50,7 +50,7 @@ fn file_system(folder: &Path) -> String {
 }
 
 /// Prints a table for each group.
-pub fn print(groups: &[Group], folder: &Path) {
+pub(crate) fn print(groups: &[Group], folder: &Path) {
     println!("\nFiles are on {}.", file_system(folder));
     for group in groups.iter().filter(|group| !group.rounds.is_empty()) {
         let reference = reference(group);
