@@ -20,7 +20,7 @@ fn print(case: &str, steps: Steps, mixed: usize) {
 }
 
 /// Steps through the commit that follows on `before` ones, and looks at each image.
-fn commit<T: Subject>(case: &str, before: u64, guard: bool) {
+fn commit<T: Subject>(case: &str, before: u64, guard: bool) -> Steps {
     let snapshot = Snapshot::<T>::new().expect("shared memory");
     let old = (before > 0).then(|| bytes_of(&T::after(before)));
     let new = Some(bytes_of(&T::after(before + 1)));
@@ -50,6 +50,7 @@ fn commit<T: Subject>(case: &str, before: u64, guard: bool) {
         0,
     );
     assert!(seen.0 > 1 && seen.1 > 0, "{case}: {seen:?} of {steps:?}");
+    steps
 }
 
 #[test]
@@ -82,7 +83,9 @@ fn a_big_state_whose_log_is_full() {
         return;
     }
     for guard in [false, true] {
-        commit::<Big>("big-full", 15, guard);
+        let steps = commit::<Big>("big-full", 16, guard);
+        // More than an entry for the log: a whole slot.
+        assert!(steps.images > 300, "{steps:?}");
     }
 }
 

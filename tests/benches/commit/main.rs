@@ -90,7 +90,7 @@ impl Comparison {
 }
 
 /// Makes the subjects of a group.
-type Subjects = Box<dyn Fn() -> Vec<Subject>>;
+type Subjects<'h> = Box<dyn Fn() -> Vec<Subject> + 'h>;
 
 fn main() {
     // Commits without a watch dog: the benchmark is the worker.
@@ -104,7 +104,7 @@ fn main() {
     }
     let handles = ours::enter();
     let folder = alternatives::folder();
-    let groups: Vec<(&str, usize, Subjects)> = vec![
+    let groups: Vec<(&str, usize, Subjects<'_>)> = vec![
         ("8", 60, Box::new(|| ours::beside_floors(&handles.bytes_8))),
         (
             "64",
