@@ -4,6 +4,7 @@ use core::mem::MaybeUninit;
 
 use super::HardState;
 use super::layout::{Invalid, Layout};
+use super::words::{WORD, words_for};
 
 /// The layout of `T`, at one place for the whole program.
 pub(crate) fn layout<T: HardState>() -> &'static Layout {
@@ -19,7 +20,32 @@ const LISTED: usize = 16;
 
 impl<T: HardState> Gaps<T> {
     const LIST: ([(usize, usize); LISTED], usize) = T::LAYOUT.first_gaps::<LISTED>();
+
+    /// Ones where the words of a `T` have no gap.
+    const MASKS: [u64; MASKED] = {
+        let (gaps, count) = Self::LIST;
+        let mut masks = [u64::MAX; MASKED];
+        let mut at = 0;
+        while at < count && at < LISTED {
+            let (start, length) = gaps[at];
+            let mut byte = start;
+            while byte < start + length && byte < MASKED * WORD {
+                let mut bytes = masks[byte / WORD].to_ne_bytes();
+                bytes[byte % WORD] = 0;
+                masks[byte / WORD] = u64::from_ne_bytes(bytes);
+                byte += 1;
+            }
+            at += 1;
+        }
+        masks
+    };
+
+    /// Whether the masks say all.
+    const IS_MASKED: bool = size_of::<T>() <= MASKED * WORD && Self::LIST.1 <= LISTED;
 }
+
+/// Types of so many words have their gaps masked.
+const MASKED: usize = 32;
 
 /// Zeroes the gaps of the `T` whose bytes start at `to`.
 ///
@@ -78,6 +104,9 @@ pub(crate) fn with_bytes<T: HardState, R>(value: &T, look: impl FnOnce(&[u8]) ->
         // SAFETY: the bytes of one value, borrowed as long; none of them is padding, so all are initialised.
         return look(unsafe { core::slice::from_raw_parts(start, size_of::<T>()) });
     }
+    if const { Gaps::<T>::IS_MASKED && !cfg!(miri) } {
+        return with_masked(value, look);
+    }
     let mut staged = MaybeUninit::<T>::uninit();
     let to = staged.as_mut_ptr().cast::<MaybeUninit<u8>>();
     let from = core::ptr::from_ref(value).cast::<MaybeUninit<u8>>();
@@ -87,6 +116,31 @@ pub(crate) fn with_bytes<T: HardState, R>(value: &T, look: impl FnOnce(&[u8]) ->
     unsafe { zero_gaps::<T>(to) };
     // SAFETY: the fields are initialised by the copy, and the gaps between them by `zero_gaps`.
     look(unsafe { core::slice::from_raw_parts(to.cast::<u8>(), size_of::<T>()) })
+}
+
+/// As [`with_bytes`], a word at a time: zeroing gaps with stores of their size would make whoever reads the words behind them wait.
+#[inline]
+fn with_masked<T: HardState, R>(value: &T, look: impl FnOnce(&[u8]) -> R) -> R {
+    let mut staged = [const { MaybeUninit::<u64>::uninit() }; MASKED];
+    let to = staged.as_mut_ptr().cast::<T>();
+    let from = core::ptr::from_ref(value).cast::<MaybeUninit<u8>>();
+    // SAFETY: two distinct objects of at least the size of a `T`, which `IS_MASKED` has made sure of, as bytes that need not be initialised.
+    unsafe { core::ptr::copy_nonoverlapping(from, to.cast(), size_of::<T>()) };
+    #[cfg(not(miri))]
+    // SAFETY: no instruction at all. But as the compiler sees it, the block may store anything into the words whose address it gets:
+    // so what was padding has some value from here on.
+    unsafe {
+        core::arch::asm!("/* {0} */", in(reg) staged.as_mut_ptr(), options(nostack, preserves_flags));
+    }
+    let words = &mut staged[..words_for(size_of::<T>())];
+    for (word, mask) in words.iter_mut().zip(&Gaps::<T>::MASKS) {
+        // SAFETY: initialised by the copy or, where the `T` has padding, by the block.
+        let masked = unsafe { word.assume_init() } & mask;
+        word.write(masked);
+    }
+    let start = words.as_ptr().cast::<u8>();
+    // SAFETY: as many words as hold a `T`, all of them written.
+    look(unsafe { core::slice::from_raw_parts(start, size_of::<T>()) })
 }
 
 /// Checks that these are the bytes of a `T`. Where any bytes are, there is only their number to check.

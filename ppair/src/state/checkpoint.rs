@@ -446,7 +446,7 @@ impl<T: HardState> Checkpoint<T> {
     ///
     /// # Errors
     ///
-    /// As [`try_store`](Self::try_store), and [`CommitError::TooLarge`] if the changed places of a big state are more than three quarters
+    /// As [`try_store`](Self::try_store), and [`CommitError::TooLarge`] if the changed places of a big state are more than half
     /// of it. Nothing was stored then.
     ///
     /// # Panics

@@ -23,6 +23,8 @@ const GENERATION: usize = 1;
 const BEFORE: usize = 2;
 const LENGTH: usize = 3;
 const HEAD: usize = 4;
+/// Words that are asked for ahead, at most.
+const AHEAD: usize = 64;
 /// In front of the words of a range: where they go, and how many they are.
 const RANGE_HEAD: usize = 2;
 
@@ -317,6 +319,9 @@ impl Region<'_> {
             is_whole: true,
         };
         let word = self.publish(committer, now, published)?;
+        // The next entry will be like this one. Publishing waits for all stores, and those to memory out of the caches take longest.
+        let next_end = log.len().min(end + words_for(needed).min(AHEAD));
+        copy::prefetch(&log.cells()[end..next_end]);
         *tail = Some(Tail {
             slot,
             generation: next,

@@ -138,11 +138,11 @@ impl Shape {
         SLOTS + self.healthy_slots()
     }
 
-    /// Words of a log. Folding a full log into a slot costs as much as the whole state; with three quarters of its
+    /// Words of a log. Folding a full log into a slot costs as much as the whole state; with half of its
     /// size, that is a small part of what the commits themselves have cost.
     pub(crate) const fn log_words(self) -> usize {
         if self.is_big() {
-            words_for(self.bytes / 4 * 3).next_multiple_of(LINE_WORDS)
+            words_for(self.bytes / 2).next_multiple_of(LINE_WORDS)
         } else {
             0
         }

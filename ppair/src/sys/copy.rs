@@ -106,6 +106,19 @@ pub(crate) fn load_uninit(words: &[AtomicU64], bytes: &mut [MaybeUninit<u8>]) {
     }
 }
 
+/// Asks the processor for these words, which are about to be stored to.
+#[inline]
+pub(crate) fn prefetch(words: &[AtomicU64]) {
+    #[cfg(all(target_arch = "x86_64", not(miri), not(ppair_model)))]
+    for line in words.chunks(PIECE / WORD) {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: it is a hint, which accesses nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri), not(ppair_model))))]
+    let _ = words;
+}
+
 /// Copies in pieces of 64 bytes through the vector registers that every x86-64 has; false where there are none such. (String moves
 /// would be shorter and are several times slower on processors that have not the fast kind.)
 #[cfg(all(target_arch = "x86_64", not(miri), not(ppair_model)))]

@@ -107,7 +107,7 @@ impl UndoLog {
     /// Changes the row at this place: its old bytes into the log, the log made valid, the new bytes in place, and one
     /// compare-and-exchange that publishes them and makes the log void.
     #[inline]
-    pub(crate) fn commit(&self, row: usize, change: impl FnOnce(&mut [u64; ROW / 8])) {
+    pub(crate) fn commit<R>(&self, row: usize, change: impl FnOnce(&mut [u64; ROW / 8]) -> R) -> R {
         let now = self.published.load(Ordering::Acquire);
         // SAFETY: the caller's places are within the state.
         let place = unsafe { self.state.add(row * ROW).cast::<[u64; ROW / 8]>() };
@@ -125,12 +125,13 @@ impl UndoLog {
         // SAFETY: as above. From here on the entry counts.
         unsafe { self.log.cast::<u64>().write_volatile(now + 1) };
         compiler_fence(Ordering::SeqCst);
-        change(&mut value);
+        let changed = change(&mut value);
         // SAFETY: as for the read.
         unsafe { place.write(value) };
         let published =
             self.published
                 .compare_exchange(now, now + 1, Ordering::AcqRel, Ordering::Acquire);
         assert_eq!(published, Ok(now));
+        changed
     }
 }

@@ -127,7 +127,12 @@ fn main() {
             Box::new(|| ours::beside_floors(&handles.bytes_61440)),
         ),
         ("gaps", 60, Box::new(|| ours::gaps(&handles))),
-        ("part", 60, Box::new(|| ours::part(&handles))),
+        ("part", 60, Box::new(|| ours::part(&handles, false))),
+        (
+            "part-one-by-one",
+            60,
+            Box::new(|| ours::part(&handles, true)),
+        ),
         (
             "instead-64",
             20,

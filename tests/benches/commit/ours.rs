@@ -147,49 +147,67 @@ pub(crate) fn beside_floors<const N: usize>(checkpoint: &Checkpoint<Words<N>>) -
 /// A struct without gaps, and the same with four.
 pub(crate) fn gaps(handles: &Handles) -> Vec<Subject> {
     let (none, four) = (handles.no_gaps.clone(), handles.four_gaps.clone());
+    // Made beforehand, as a value that was just put together from its fields is slow to read as a whole, and that is not the commit.
+    let with = (0..VALUES).map(|number| FourGaps {
+        b: number,
+        h: number,
+        ..FourGaps::default()
+    });
+    let without = (0..VALUES).map(|number| NoGaps {
+        b: number,
+        h: number,
+        ..NoGaps::default()
+    });
+    let (with, without): (Vec<_>, Vec<_>) = (with.collect(), without.collect());
+    let at = |number: u64| usize::try_from(number % VALUES).expect("a small number");
     vec![
         Subject::new("ppair: no gaps", 20_000, move |number| {
-            none.store(black_box(NoGaps {
-                b: number,
-                h: number,
-                ..NoGaps::default()
-            }));
+            none.store(*black_box(&without[at(number)]));
         }),
         Subject::new("ppair: four gaps", 20_000, move |number| {
-            four.store(black_box(FourGaps {
-                b: number,
-                h: number,
-                ..FourGaps::default()
-            }));
+            four.store(*black_box(&with[at(number)]));
         }),
     ]
 }
 
-fn add_one(row: &mut [u64; ROW / 8]) {
-    for word in row {
+const VALUES: u64 = 64;
+
+fn add_one(row: &mut [u64; ROW / 8]) -> u64 {
+    for word in &mut *row {
         *word += 1;
     }
+    row[0]
 }
 
-/// 64 bytes at a random place of 8 MiB.
-pub(crate) fn part(handles: &Handles) -> Vec<Subject> {
+/// 64 bytes at a random place of 8 MiB. If `one_by_one`, where the next place is comes out of the row before it, as requests come one
+/// after the other; else the processor may look for many rows at once.
+pub(crate) fn part(handles: &Handles, one_by_one: bool) -> Vec<Subject> {
     let mut random = Random::new(7);
     let places: Vec<usize> = (0..1 << 16)
         .map(|_| usize::try_from(random.below(ROWS as u64)).expect("a small number"))
         .collect();
     let others = places.clone();
-    let place = |places: &[usize], number: u64| {
+    // All rows add up to nothing here, but nobody knows before they are read.
+    let mask = black_box(if one_by_one { 1 << 40 } else { 0 });
+    let place = move |places: &[usize], number: u64, last: u64| {
+        let number = if one_by_one {
+            number + (last & mask)
+        } else {
+            number
+        };
         places[usize::try_from(number).expect("a small number") % places.len()]
     };
     let log = UndoLog::new(ROWS * ROW);
     let table = handles.table.clone();
+    let (mut last_of_log, mut last_of_table) = (0, 0);
     vec![
         Subject::new("undo log", 20_000, move |number| {
-            log.commit(place(&others, number), |row| add_one(row));
+            let row = place(&others, number, last_of_log);
+            last_of_log = log.commit(row, add_one);
         }),
         Subject::new("ppair: patch", 20_000, move |number| {
-            let row = place(&places, number);
-            table.patch(|table| &table.rows[row], |row| add_one(row));
+            let row = place(&places, number, last_of_table);
+            last_of_table = table.patch(|table| &table.rows[row], add_one);
         }),
     ]
 }
