@@ -127,11 +127,11 @@ fn main() {
             Box::new(|| ours::beside_floors(&handles.bytes_61440)),
         ),
         ("gaps", 60, Box::new(|| ours::gaps(&handles))),
-        ("part", 60, Box::new(|| ours::part(&handles, false))),
+        ("part", 60, Box::new(|| ours::part::<false>(&handles))),
         (
             "part-one-by-one",
             60,
-            Box::new(|| ours::part(&handles, true)),
+            Box::new(|| ours::part::<true>(&handles)),
         ),
         (
             "instead-64",

@@ -179,18 +179,18 @@ fn add_one(row: &mut [u64; ROW / 8]) -> u64 {
     row[0]
 }
 
-/// 64 bytes at a random place of 8 MiB. If `one_by_one`, where the next place is comes out of the row before it, as requests come one
+/// 64 bytes at a random place of 8 MiB. If `ONE_BY_ONE`, where the next place is comes out of the row before it, as requests come one
 /// after the other; else the processor may look for many rows at once.
-pub(crate) fn part(handles: &Handles, one_by_one: bool) -> Vec<Subject> {
+pub(crate) fn part<const ONE_BY_ONE: bool>(handles: &Handles) -> Vec<Subject> {
     let mut random = Random::new(7);
     let places: Vec<usize> = (0..1 << 16)
         .map(|_| usize::try_from(random.below(ROWS as u64)).expect("a small number"))
         .collect();
     let others = places.clone();
     // All rows add up to nothing here, but nobody knows before they are read.
-    let mask = black_box(if one_by_one { 1 << 40 } else { 0 });
+    let mask = black_box(1 << 40);
     let place = move |places: &[usize], number: u64, last: u64| {
-        let number = if one_by_one {
+        let number = if ONE_BY_ONE {
             number + (last & mask)
         } else {
             number
