@@ -141,3 +141,16 @@ fn a_pair_lives_with_wild_stores_and_its_watch_dog_does_not_die_of_them() {
     assert!(end.stdout.iter().all(|line| line.starts_with("found ")));
     assert!(other > 1, "no wild store hit anything");
 }
+
+/// Not even the kernel writes into a guarded segment for the worker, but by a commit.
+#[test]
+fn a_guarded_segment_takes_no_wild_store() {
+    let end = Fixture::new(env!("CARGO_BIN_EXE_scribbler"))
+        .env("PPAIR_GUARD", "on")
+        .spawn()
+        .finish();
+    end.expect_code(0);
+    assert_eq!(end.stdout.len(), 2, "{:?}", end.stdout);
+    assert!(end.stdout[1].starts_with("refused"), "{:?}", end.stdout);
+    assert!(end.events("died").is_empty());
+}

@@ -42,6 +42,10 @@ fn main(checkpoint: Checkpoint<Kilobyte>, worker: Worker) -> io::Result<()> {
         .map(|_| random.next_u64().to_le_bytes()[3])
         .collect();
     let memory = OpenOptions::new().write(true).open("/proc/self/mem")?;
-    memory.write_all_at(&bytes, start + random.below(end - start - length))?;
+    let place = start + random.below(end - start - length);
+    if let Err(error) = memory.write_all_at(&bytes, place) {
+        println!("refused: {error}");
+        return Ok(());
+    }
     abort();
 }
