@@ -140,6 +140,11 @@ pub fn single_step(
 ) -> Steps {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PPAIR") {
+            command.env_remove(name);
+        }
+    }
     command.env("PPAIR", "off");
     command.env("PPAIR_GUARD", if guard { "on" } else { "off" });
     let child = command.spawn().expect("the fixture starts");

@@ -83,7 +83,7 @@ fn a_big_state_whose_log_is_full() {
         return;
     }
     for guard in [false, true] {
-        let steps = commit::<Big>("big-full", 16, guard);
+        let steps = commit::<Big>("big-full", 11, guard);
         // More than an entry for the log: a whole slot.
         assert!(steps.images > 300, "{steps:?}");
     }

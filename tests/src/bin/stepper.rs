@@ -86,8 +86,8 @@ fn main() {
         Some("kilobyte") => commit::<Kilobyte>(2),
         Some("big") => commit::<Big>(2),
         Some("big-first") => commit::<Big>(0),
-        // One whole commit, and fifteen of parts, which fill the log: this one folds it.
-        Some("big-full") => commit::<Big>(16),
+        // One whole commit, and ten of parts, which fill the log: this one folds it.
+        Some("big-full") => commit::<Big>(11),
         Some("big-whole") => store_big(),
         Some("healthy") => mark_healthy::<Small>(),
         Some("healthy-big") => mark_healthy::<Big>(),
