@@ -468,11 +468,13 @@ impl<T: HardState> Checkpoint<T> {
     }
 
     /// The generation of the last committed value: 0 before the first commit, then 1, 2, 3 and so on over all workers. If the
-    /// pair began with a stored checkpoint, it goes on from that one's generation. Before the first commit of this worker, it is that of the
-    /// checkpoint that it started from.
+    /// pair began with a stored checkpoint, it goes on from that one's generation.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.shared.generation_of_value()
+        self.shared
+            .region
+            .published(self.shared.incarnation())
+            .generation
     }
 
     /// Which checkpoint this worker started from.
