@@ -263,12 +263,21 @@ impl Region<'_> {
                 Err(newer) => found = newer,
             }
         };
+        // A worker that was killed before it was handed over to (the child of a repair) has left the word of the one before it, which
+        // is of this parity, as the newer one.
+        let earlier = self.published(incarnation);
+        let is_skipped =
+            earlier.is_whole && published.is_whole && earlier.generation > published.generation;
+        let published = if is_skipped { earlier } else { published };
         let void = if published.is_whole {
             after(published.generation)
         } else {
             0
         };
         self.set_void(parity(before), void)?;
+        if is_skipped {
+            self.set_void(parity(incarnation), void)?;
+        }
         let taken_over = Published { tag, ..published }.pack();
         self.words.store(
             Self::publishing_word(incarnation),

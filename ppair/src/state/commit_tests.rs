@@ -243,3 +243,19 @@ fn what_was_written_and_not_published_is_void_after_a_takeover_and_may_be_writte
     assert_eq!(region.commit(&committer(3), &staged(3)), Ok(2));
     assert_eq!(read(&region, 3), (2, [3; SIZE_BYTES]));
 }
+
+#[test]
+fn a_takeover_that_never_happened_loses_nothing() {
+    let words = memory();
+    let region = region(&words);
+    region.fence(1).unwrap();
+    region.commit(&committer(1), &staged(1)).unwrap();
+    region.commit(&committer(1), &staged(2)).unwrap();
+    // The second worker was killed before the region was handed over to it.
+    region.fence(3).unwrap();
+    assert_eq!(read(&region, 3), (2, [2; SIZE_BYTES]));
+    region.begin(3).unwrap();
+    assert_eq!(region.commit(&committer(3), &staged(3)), Ok(3));
+    region.fence(4).unwrap();
+    assert_eq!(read(&region, 4), (3, [3; SIZE_BYTES]));
+}
