@@ -1,40 +1,103 @@
 //! What a pair may be told: options, their defaults, and the const builder. Pure.
 
+use core::fmt;
 use core::time::Duration;
 
 /// After which deaths the worker is restarted, as systemd's `Restart=` decides it.
 ///
-/// | the worker ended by | `Always` | `OnFailure` | `OnAbnormal` | `Never` |
-/// |---|---|---|---|---|
-/// | exit code 0 | restart | | | |
-/// | another exit code (also a panic's 101) | restart | restart | | |
-/// | SIGHUP, SIGINT, SIGTERM or SIGPIPE | restart | | | |
-/// | another signal | restart | restart | restart | |
+/// | the worker ended by | `Always` | `OnSuccess` | `OnFailure` | `OnAbnormal` | `OnAbort` | `OnWatchdog` | `Never` |
+/// |---|---|---|---|---|---|---|---|
+/// | exit code 0, SIGHUP, SIGINT, SIGTERM or SIGPIPE | restart | restart | | | | | |
+/// | another exit code (also a panic's 101) | restart | | restart | | | | |
+/// | another signal | restart | | restart | restart | restart | | |
+/// | [`stop_timeout`](Config::stop_timeout) | restart | | restart | restart | | | |
+/// | [`hang_timeout`](Config::hang_timeout) | restart | | restart | restart | | restart | |
+/// | the kernel, for want of memory | restart | | restart | restart | | | |
 ///
-/// Exit code 78 says that the configuration is wrong and is never restarted, nor is a worker that was asked to stop.
-/// Source: systemd.service(5), "Restart=".
+/// Exit code 78 says that the configuration is wrong and is never restarted, nor is a worker that was asked to stop, in its
+/// time or not. Source: systemd.service(5), "Restart=".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Restart {
     /// After every death.
     Always,
+    /// After a death that is no failure: for a worker that does a piece of work and ends.
+    OnSuccess,
     /// After every death that is a failure; the default.
     #[default]
     OnFailure,
-    /// After a signal that nobody sends to end a program in order.
+    /// After every failure but an exit code.
     OnAbnormal,
+    /// After a signal that nobody sends to end a program in order.
+    OnAbort,
+    /// After a hang.
+    OnWatchdog,
     /// After none.
     Never,
 }
 
 impl Restart {
     /// The names that the attribute and the environment know, with their values.
-    pub(crate) const NAMES: [(&'static str, Self); 4] = [
+    pub(crate) const NAMES: [(&'static str, Self); 7] = [
         ("always", Self::Always),
+        ("on_success", Self::OnSuccess),
         ("on_failure", Self::OnFailure),
         ("on_abnormal", Self::OnAbnormal),
+        ("on_abort", Self::OnAbort),
+        ("on_watchdog", Self::OnWatchdog),
         ("never", Self::Never),
     ];
+}
+
+/// What becomes of a worker whose watch dog has died.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnWatchdogDeath {
+    /// It is asked to stop, by a `SIGTERM`: whoever started the program then sees it end. The default.
+    #[default]
+    Exit,
+    /// It goes on, and nobody watches over it any more.
+    Continue,
+}
+
+impl OnWatchdogDeath {
+    /// The names that the attribute and the environment know, with their values.
+    pub(crate) const NAMES: [(&'static str, Self); 2] =
+        [("exit", Self::Exit), ("continue", Self::Continue)];
+}
+
+/// What becomes of the processes that a dead worker has started and that still run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Orphans {
+    /// They are killed before the next worker is forked, which thus finds nobody at its port, file or lock. The default.
+    #[default]
+    Kill,
+    /// They go on.
+    Keep,
+}
+
+impl Orphans {
+    /// The names that the attribute and the environment know, with their values.
+    pub(crate) const NAMES: [(&'static str, Self); 2] =
+        [("kill", Self::Kill), ("keep", Self::Keep)];
+}
+
+/// What a panic does in another thread of the worker's than the main one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ThreadPanic {
+    /// It ends that thread, as in any program; the others go on. The default.
+    #[default]
+    Continue,
+    /// It ends the worker, as one in `main` does.
+    Crash,
+}
+
+impl ThreadPanic {
+    /// The names that the attribute and the environment know, with their values.
+    pub(crate) const NAMES: [(&'static str, Self); 2] =
+        [("continue", Self::Continue), ("crash", Self::Crash)];
 }
 
 /// The options of a pair. The attribute's arguments end up here; without the attribute, build one and hand it to
@@ -51,9 +114,11 @@ impl Restart {
 /// # let _ = CONFIG;
 /// ```
 ///
-/// Each option can be overridden by an environment variable when the program starts: `PPAIR_RESTART`,
-/// `PPAIR_MAX_RESTARTS`, `PPAIR_RESTART_DELAY`, `PPAIR_RESTART_DELAY_MAX`,
-/// `PPAIR_HEALTHY_AFTER` and `PPAIR_GUARD` (`on` or `off`).
+/// Each option can be overridden by an environment variable when the program starts: [`max_restarts`](Self::max_restarts) by
+/// `PPAIR_MAX_RESTARTS=3`. Words and durations are written as for the attribute (`on_failure`, `250ms`), `guard` is `on` or
+/// `off`, and `unlimited` and `off` stand for what has no number.
+///
+/// A value that makes no sense, from here or from there, ends the program with exit status 78 when the pair begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Config {
@@ -68,12 +133,26 @@ pub struct Options {
     pub restart: Restart,
     /// Restarts in a row without progress; `u32::MAX` for no limit.
     pub max_restarts: u32,
+    /// Deaths within `max_deaths_within`, with or without progress; `u32::MAX` for no limit.
+    pub max_deaths: u32,
+    /// The time in which `max_deaths` are too many.
+    pub max_deaths_within: Duration,
     /// The delay before the second restart in a row without progress; it doubles from there.
     pub restart_delay: Duration,
     /// The longest delay.
     pub restart_delay_max: Duration,
     /// A worker that lived for so long has made progress.
     pub healthy_after: Duration,
+    /// Without a sign of life for so long the worker hangs; `None` if nobody looks.
+    pub hang_timeout: Option<Duration>,
+    /// So long after a stop signal the worker is killed; `Duration::MAX` for no limit.
+    pub stop_timeout: Duration,
+    /// What becomes of a worker whose watch dog has died.
+    pub on_watchdog_death: OnWatchdogDeath,
+    /// What becomes of processes that a dead worker has started.
+    pub orphans: Orphans,
+    /// What a panic does in another thread than the main one.
+    pub thread_panic: ThreadPanic,
     /// Whether the segment is read-only in the worker.
     pub guard: bool,
 }
@@ -83,9 +162,16 @@ impl Options {
     pub const DEFAULT: Self = Self {
         restart: Restart::OnFailure,
         max_restarts: 10,
+        max_deaths: u32::MAX,
+        max_deaths_within: Duration::from_secs(60 * 60),
         restart_delay: Duration::from_millis(100),
         restart_delay_max: Duration::from_secs(30),
         healthy_after: Duration::from_secs(10),
+        hang_timeout: None,
+        stop_timeout: Duration::from_secs(10),
+        on_watchdog_death: OnWatchdogDeath::Exit,
+        orphans: Orphans::Kill,
+        thread_panic: ThreadPanic::Continue,
         guard: false,
     };
 }
@@ -97,6 +183,90 @@ impl Options {
     /// When the checkpoints of a worker that started then count as healthy; `None` if that is beyond all time.
     pub(crate) fn first_healthy(&self, since: Duration) -> Option<Duration> {
         since.checked_add(self.healthy_after.max(Self::SHORTEST))
+    }
+
+    /// What `max_deaths` may be.
+    pub(crate) const EXPECTED_MAX_DEATHS: &str =
+        "a number of deaths from 1 to 1000, or `unlimited`";
+    /// What `max_deaths_within` may be.
+    pub(crate) const EXPECTED_MAX_DEATHS_WITHIN: &str = "a duration of at least `1ms`";
+    /// What `hang_timeout` may be.
+    pub(crate) const EXPECTED_HANG_TIMEOUT: &str = "a duration of at least `10ms`, or `off`";
+
+    /// Whether `max_deaths` may be so many: the time of each is kept, and room for that is made once.
+    pub(crate) const fn is_max_deaths(deaths: u32) -> bool {
+        matches!(deaths, 1..=1000 | u32::MAX)
+    }
+
+    /// Whether `max_deaths_within` may be so long.
+    pub(crate) fn is_max_deaths_within(time: Duration) -> bool {
+        time >= Self::SHORTEST
+    }
+
+    /// Whether `hang_timeout` may be so long. Below that, a worker hangs that only waits for its turn on a busy processor.
+    pub(crate) fn is_hang_timeout(time: Duration) -> bool {
+        time >= Duration::from_millis(10)
+    }
+
+    /// Whether all options make sense, or which does not.
+    pub(crate) fn check(&self) -> Result<(), Problem> {
+        let Self {
+            max_deaths,
+            max_deaths_within,
+            hang_timeout,
+            ..
+        } = *self;
+        let problem = |option, value: String, expected| {
+            Err(Problem {
+                option,
+                value,
+                expected,
+            })
+        };
+        if !Self::is_max_deaths(max_deaths) {
+            return problem(
+                "max_deaths",
+                max_deaths.to_string(),
+                Self::EXPECTED_MAX_DEATHS,
+            );
+        }
+        if !Self::is_max_deaths_within(max_deaths_within) {
+            return problem(
+                "max_deaths_within",
+                format!("{max_deaths_within:?}"),
+                Self::EXPECTED_MAX_DEATHS_WITHIN,
+            );
+        }
+        match hang_timeout {
+            Some(time) if !Self::is_hang_timeout(time) => problem(
+                "hang_timeout",
+                format!("{time:?}"),
+                Self::EXPECTED_HANG_TIMEOUT,
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// An option that makes no sense, and what would.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    option: &'static str,
+    value: String,
+    expected: &'static str,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            option,
+            value,
+            expected,
+        } = self;
+        write!(
+            f,
+            "the option {option}={value} is wrong; expected {expected}"
+        )
     }
 }
 
@@ -130,6 +300,26 @@ impl Config {
         self.max_restarts(u32::MAX)
     }
 
+    /// How many deaths within [`max_deaths_within`](Self::max_deaths_within) are too many, whether the workers made progress or
+    /// not: at that death the pair gives up with exit status 70. It ends what
+    /// [`max_restarts`](Self::max_restarts) lets go on for ever, a worker that commits and crashes, again and again. From 1 to
+    /// 1000. Default: no limit.
+    pub const fn max_deaths(mut self, deaths: u32) -> Self {
+        self.options.max_deaths = deaths;
+        self
+    }
+
+    /// No number of deaths is too many while the workers make progress; the default.
+    pub const fn unlimited_deaths(self) -> Self {
+        self.max_deaths(u32::MAX)
+    }
+
+    /// The time in which [`max_deaths`](Self::max_deaths) are too many; it slides. At least 1 ms. Default: 1 hour.
+    pub const fn max_deaths_within(mut self, time: Duration) -> Self {
+        self.options.max_deaths_within = time;
+        self
+    }
+
     /// The delay before the second restart in a row without progress; before the first there is none. It doubles with each
     /// further one, up to [`restart_delay_max`](Self::restart_delay_max), and up to a tenth of it is taken off at random, so
     /// that pairs that fail together do not come back together. Default: 100 ms.
@@ -151,6 +341,49 @@ impl Config {
         self
     }
 
+    /// A worker without a sign of life for so long hangs: it gets a `SIGABRT`, and a `SIGKILL` if it has not ended
+    /// [`stop_timeout`](Self::stop_timeout) later. At least 10 ms. Default: off, and nobody looks.
+    pub const fn hang_timeout(mut self, timeout: Duration) -> Self {
+        self.options.hang_timeout = Some(timeout);
+        self
+    }
+
+    /// Nobody looks for signs of life; the default.
+    pub const fn no_hang_timeout(mut self) -> Self {
+        self.options.hang_timeout = None;
+        self
+    }
+
+    /// How long after a stop signal a worker may take to end before it is killed, by a `SIGKILL`; with 0 at once. A second stop
+    /// signal leaves it a second at the most, a third one nothing. Default: 10 s.
+    pub const fn stop_timeout(mut self, timeout: Duration) -> Self {
+        self.options.stop_timeout = timeout;
+        self
+    }
+
+    /// A worker that was asked to stop may take as long as it likes.
+    pub const fn unlimited_stop_timeout(self) -> Self {
+        self.stop_timeout(Duration::MAX)
+    }
+
+    /// What becomes of a worker whose watch dog has died. Default: [`OnWatchdogDeath::Exit`].
+    pub const fn on_watchdog_death(mut self, then: OnWatchdogDeath) -> Self {
+        self.options.on_watchdog_death = then;
+        self
+    }
+
+    /// What becomes of the processes that a dead worker has started. Default: [`Orphans::Kill`].
+    pub const fn orphans(mut self, orphans: Orphans) -> Self {
+        self.options.orphans = orphans;
+        self
+    }
+
+    /// What a panic does in another thread of the worker's than the main one. Default: [`ThreadPanic::Continue`].
+    pub const fn thread_panic(mut self, then: ThreadPanic) -> Self {
+        self.options.thread_panic = then;
+        self
+    }
+
     /// Whether the worker's mapping of the hard state is read-only, so that a wild write of the worker's is a `SIGSEGV` there and never
     /// changes a checkpoint. Each commit is then two system calls, about a microsecond. Default: no.
     pub const fn guard(mut self, guard: bool) -> Self {
@@ -162,5 +395,96 @@ impl Config {
 impl Default for Config {
     fn default() -> Self {
         Self::DEFAULT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(config: Config) -> String {
+        config
+            .options
+            .check()
+            .map_or_else(|problem| problem.to_string(), |()| String::new())
+    }
+
+    #[test]
+    fn the_defaults_and_the_edges_make_sense() {
+        let millis = Duration::from_millis;
+        for config in [
+            Config::DEFAULT,
+            Config::new()
+                .max_deaths(1)
+                .max_deaths_within(millis(1))
+                .hang_timeout(millis(10))
+                .stop_timeout(Duration::ZERO),
+            Config::new()
+                .max_deaths(1000)
+                .max_deaths_within(Duration::MAX)
+                .hang_timeout(Duration::MAX),
+            Config::new()
+                .max_deaths(0)
+                .unlimited_deaths()
+                .hang_timeout(Duration::ZERO)
+                .no_hang_timeout()
+                .unlimited_stop_timeout(),
+        ] {
+            assert_eq!(problem(config), "");
+        }
+    }
+
+    #[test]
+    fn a_problem_names_option_value_and_what_is_right() {
+        let deaths = "expected a number of deaths from 1 to 1000, or `unlimited`";
+        for deaths_wrong in [0, 1001, u32::MAX - 1] {
+            assert_eq!(
+                problem(Config::new().max_deaths(deaths_wrong)),
+                format!("the option max_deaths={deaths_wrong} is wrong; {deaths}")
+            );
+        }
+        assert_eq!(
+            problem(Config::new().max_deaths_within(Duration::ZERO)),
+            "the option max_deaths_within=0ns is wrong; expected a duration of at least `1ms`"
+        );
+        assert_eq!(
+            problem(Config::new().hang_timeout(Duration::from_millis(9))),
+            "the option hang_timeout=9ms is wrong; expected a duration of at least `10ms`, or `off`"
+        );
+    }
+
+    #[test]
+    fn each_method_sets_its_option_and_no_other() {
+        let second = Duration::from_secs(1);
+        let all = Config::new()
+            .restart(Restart::OnAbort)
+            .max_restarts(1)
+            .max_deaths(2)
+            .max_deaths_within(second)
+            .restart_delay(second * 2)
+            .restart_delay_max(second * 3)
+            .healthy_after(second * 4)
+            .hang_timeout(second * 5)
+            .stop_timeout(second * 6)
+            .on_watchdog_death(OnWatchdogDeath::Continue)
+            .orphans(Orphans::Keep)
+            .thread_panic(ThreadPanic::Crash)
+            .guard(true);
+        let expected = Options {
+            restart: Restart::OnAbort,
+            max_restarts: 1,
+            max_deaths: 2,
+            max_deaths_within: second,
+            restart_delay: second * 2,
+            restart_delay_max: second * 3,
+            healthy_after: second * 4,
+            hang_timeout: Some(second * 5),
+            stop_timeout: second * 6,
+            on_watchdog_death: OnWatchdogDeath::Continue,
+            orphans: Orphans::Keep,
+            thread_panic: ThreadPanic::Crash,
+            guard: true,
+        };
+        assert_eq!(all.options, expected);
     }
 }

@@ -5,7 +5,7 @@ use core::fmt;
 use core::time::Duration;
 use std::ffi::{OsStr, OsString};
 
-use crate::config::{Options, Restart};
+use crate::config::{OnWatchdogDeath, Options, Orphans, Restart, ThreadPanic};
 
 /// The switch that runs `main` alone.
 const SWITCH: &str = "PPAIR";
@@ -57,12 +57,18 @@ impl fmt::Display for BadVariable {
 type Setter = fn(&mut Options, &str) -> Result<(), String>;
 
 /// Every option that the environment can override.
-const VARIABLES: [(&str, Setter); 6] = [
+const VARIABLES: [(&str, Setter); 13] = [
     ("PPAIR_RESTART", |options, text| {
-        set(&mut options.restart, restart(text))
+        set(&mut options.restart, word(text, &Restart::NAMES))
     }),
     ("PPAIR_MAX_RESTARTS", |options, text| {
         set(&mut options.max_restarts, max_restarts(text))
+    }),
+    ("PPAIR_MAX_DEATHS", |options, text| {
+        set(&mut options.max_deaths, max_deaths(text))
+    }),
+    ("PPAIR_MAX_DEATHS_WITHIN", |options, text| {
+        set(&mut options.max_deaths_within, max_deaths_within(text))
     }),
     ("PPAIR_RESTART_DELAY", |options, text| {
         set(&mut options.restart_delay, duration(text))
@@ -72,6 +78,24 @@ const VARIABLES: [(&str, Setter); 6] = [
     }),
     ("PPAIR_HEALTHY_AFTER", |options, text| {
         set(&mut options.healthy_after, duration(text))
+    }),
+    ("PPAIR_HANG_TIMEOUT", |options, text| {
+        set(&mut options.hang_timeout, hang_timeout(text))
+    }),
+    ("PPAIR_STOP_TIMEOUT", |options, text| {
+        set(&mut options.stop_timeout, stop_timeout(text))
+    }),
+    ("PPAIR_ON_WATCHDOG_DEATH", |options, text| {
+        set(
+            &mut options.on_watchdog_death,
+            word(text, &OnWatchdogDeath::NAMES),
+        )
+    }),
+    ("PPAIR_ORPHANS", |options, text| {
+        set(&mut options.orphans, word(text, &Orphans::NAMES))
+    }),
+    ("PPAIR_THREAD_PANIC", |options, text| {
+        set(&mut options.thread_panic, word(text, &ThreadPanic::NAMES))
     }),
     ("PPAIR_GUARD", |options, text| {
         set(&mut options.guard, on_or_off(text))
@@ -128,13 +152,10 @@ fn on_or_off(text: &str) -> Result<bool, String> {
     }
 }
 
-fn restart(text: &str) -> Result<Restart, String> {
-    let known = Restart::NAMES.iter().find(|(name, _)| *name == text);
-    known.map(|(_, restart)| *restart).ok_or_else(|| {
-        let names: Vec<_> = Restart::NAMES
-            .iter()
-            .map(|(name, _)| format!("`{name}`"))
-            .collect();
+fn word<T: Copy>(text: &str, names: &[(&str, T)]) -> Result<T, String> {
+    let known = names.iter().find(|(name, _)| *name == text);
+    known.map(|(_, value)| *value).ok_or_else(|| {
+        let names: Vec<_> = names.iter().map(|(name, _)| format!("`{name}`")).collect();
         format!("one of {}", names.join(", "))
     })
 }
@@ -145,6 +166,45 @@ fn max_restarts(text: &str) -> Result<u32, String> {
     }
     text.parse()
         .map_err(|_| "a number of restarts from 0 on, or `unlimited`".to_owned())
+}
+
+fn max_deaths(text: &str) -> Result<u32, String> {
+    if text == "unlimited" {
+        return Ok(u32::MAX);
+    }
+    let deaths = text.parse().ok();
+    // A limit of `u32::MAX` is no limit, and what is written is a limit.
+    deaths
+        .filter(|&deaths| deaths != u32::MAX && Options::is_max_deaths(deaths))
+        .ok_or_else(|| Options::EXPECTED_MAX_DEATHS.to_owned())
+}
+
+fn max_deaths_within(text: &str) -> Result<Duration, String> {
+    let time = duration(text)?;
+    if Options::is_max_deaths_within(time) {
+        Ok(time)
+    } else {
+        Err(Options::EXPECTED_MAX_DEATHS_WITHIN.to_owned())
+    }
+}
+
+fn hang_timeout(text: &str) -> Result<Option<Duration>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let time = duration(text).map_err(|expected| expected + ", or `off`")?;
+    if Options::is_hang_timeout(time) {
+        Ok(Some(time))
+    } else {
+        Err(Options::EXPECTED_HANG_TIMEOUT.to_owned())
+    }
+}
+
+fn stop_timeout(text: &str) -> Result<Duration, String> {
+    if text == "unlimited" {
+        return Ok(Duration::MAX);
+    }
+    duration(text).map_err(|expected| expected + ", or `unlimited`")
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -191,35 +251,73 @@ mod tests {
     }
 
     #[test]
-    fn each_variable_sets_its_option() {
-        assert_eq!(
-            read_one("PPAIR_RESTART", "always").unwrap().options.restart,
-            Restart::Always
-        );
-        assert_eq!(
-            read_one("PPAIR_MAX_RESTARTS", "3")
-                .unwrap()
-                .options
-                .max_restarts,
-            3
-        );
-        assert_eq!(
-            read_one("PPAIR_MAX_RESTARTS", "unlimited")
-                .unwrap()
-                .options
-                .max_restarts,
-            u32::MAX
-        );
-        let options = read_one("PPAIR_RESTART_DELAY", "250ms").unwrap().options;
-        assert_eq!(options.restart_delay, Duration::from_millis(250));
-        let options = read_one("PPAIR_RESTART_DELAY_MAX", "2m").unwrap().options;
-        assert_eq!(options.restart_delay_max, Duration::from_secs(120));
-        let options = read_one("PPAIR_HEALTHY_AFTER", "1h").unwrap().options;
-        assert_eq!(options.healthy_after, Duration::from_secs(3600));
-        assert!(read_one("PPAIR_GUARD", "on").unwrap().options.guard);
-        assert!(!read_one("PPAIR_GUARD", "off").unwrap().options.guard);
+    fn each_variable_sets_its_option_and_no_other() {
+        const DEFAULT: Options = Options::DEFAULT;
+        let millis = Duration::from_millis;
+        let seconds = Duration::from_secs;
+        #[rustfmt::skip]
+        let cases = [
+            ("PPAIR_RESTART", "always", Options { restart: Restart::Always, ..DEFAULT }),
+            ("PPAIR_MAX_RESTARTS", "3", Options { max_restarts: 3, ..DEFAULT }),
+            ("PPAIR_MAX_RESTARTS", "unlimited", Options { max_restarts: u32::MAX, ..DEFAULT }),
+            ("PPAIR_MAX_DEATHS", "1", Options { max_deaths: 1, ..DEFAULT }),
+            ("PPAIR_MAX_DEATHS", "1000", Options { max_deaths: 1000, ..DEFAULT }),
+            ("PPAIR_MAX_DEATHS_WITHIN", "1ms", Options { max_deaths_within: millis(1), ..DEFAULT }),
+            ("PPAIR_RESTART_DELAY", "250ms", Options { restart_delay: millis(250), ..DEFAULT }),
+            ("PPAIR_RESTART_DELAY_MAX", "2m", Options { restart_delay_max: seconds(120), ..DEFAULT }),
+            ("PPAIR_HEALTHY_AFTER", "1h", Options { healthy_after: seconds(3600), ..DEFAULT }),
+            ("PPAIR_HANG_TIMEOUT", "10ms", Options { hang_timeout: Some(millis(10)), ..DEFAULT }),
+            ("PPAIR_STOP_TIMEOUT", "0s", Options { stop_timeout: Duration::ZERO, ..DEFAULT }),
+            ("PPAIR_STOP_TIMEOUT", "unlimited", Options { stop_timeout: Duration::MAX, ..DEFAULT }),
+            ("PPAIR_ON_WATCHDOG_DEATH", "continue", Options { on_watchdog_death: OnWatchdogDeath::Continue, ..DEFAULT }),
+            ("PPAIR_ORPHANS", "keep", Options { orphans: Orphans::Keep, ..DEFAULT }),
+            ("PPAIR_THREAD_PANIC", "crash", Options { thread_panic: ThreadPanic::Crash, ..DEFAULT }),
+            ("PPAIR_GUARD", "on", Options { guard: true, ..DEFAULT }),
+        ];
+        for (name, value, expected) in cases {
+            let read = read_one(name, value).unwrap();
+            assert_eq!(read.options, expected, "{name}={value}");
+            assert!(!read.off && read.unknown.is_empty(), "{name}={value}");
+        }
+        for (name, _) in VARIABLES {
+            assert!(cases.iter().any(|(case, ..)| *case == name), "{name}");
+        }
         assert!(read_one("PPAIR", "off").unwrap().off);
         assert!(!read_one("PPAIR", "on").unwrap().off);
+    }
+
+    #[test]
+    fn a_variable_takes_an_option_back_to_its_default() {
+        let set = Options {
+            max_deaths: 3,
+            hang_timeout: Some(Duration::from_secs(1)),
+            on_watchdog_death: OnWatchdogDeath::Continue,
+            orphans: Orphans::Keep,
+            thread_panic: ThreadPanic::Crash,
+            guard: true,
+            ..Options::DEFAULT
+        };
+        let variables = [
+            ("PPAIR_MAX_DEATHS", "unlimited"),
+            ("PPAIR_HANG_TIMEOUT", "off"),
+            ("PPAIR_ON_WATCHDOG_DEATH", "exit"),
+            ("PPAIR_ORPHANS", "kill"),
+            ("PPAIR_THREAD_PANIC", "continue"),
+            ("PPAIR_GUARD", "off"),
+        ];
+        let variables = variables.map(|(name, value)| (name.into(), value.into()));
+        assert_eq!(
+            read(set, variables.into_iter()).unwrap().options,
+            Options::DEFAULT
+        );
+    }
+
+    #[test]
+    fn each_restart_policy_has_its_word() {
+        for (name, policy) in Restart::NAMES {
+            let read = read_one("PPAIR_RESTART", name).unwrap();
+            assert_eq!(read.options.restart, policy);
+        }
     }
 
     #[test]
@@ -230,13 +328,47 @@ mod tests {
             (
                 "PPAIR_RESTART",
                 "sometimes",
-                "`always`, `on_failure`, `on_abnormal`, `never`",
+                "one of `always`, `on_success`, `on_failure`, `on_abnormal`, `on_abort`, `on_watchdog`, `never`",
             ),
             (
                 "PPAIR_MAX_RESTARTS",
                 "-1",
                 "a number of restarts from 0 on, or `unlimited`",
             ),
+            (
+                "PPAIR_MAX_DEATHS",
+                "0",
+                "a number of deaths from 1 to 1000, or `unlimited`",
+            ),
+            (
+                "PPAIR_MAX_DEATHS",
+                "4294967295",
+                "a number of deaths from 1 to 1000, or `unlimited`",
+            ),
+            ("PPAIR_MAX_DEATHS", "five", "or `unlimited`"),
+            (
+                "PPAIR_MAX_DEATHS_WITHIN",
+                "0s",
+                "a duration of at least `1ms`",
+            ),
+            (
+                "PPAIR_HANG_TIMEOUT",
+                "9ms",
+                "a duration of at least `10ms`, or `off`",
+            ),
+            (
+                "PPAIR_HANG_TIMEOUT",
+                "30",
+                "`250ms`, `5s`, `2m` or `1h`, or `off`",
+            ),
+            (
+                "PPAIR_STOP_TIMEOUT",
+                "never",
+                "`5s`, `2m` or `1h`, or `unlimited`",
+            ),
+            ("PPAIR_ON_WATCHDOG_DEATH", "", "one of `exit`, `continue`"),
+            ("PPAIR_ORPHANS", "Keep", "one of `kill`, `keep`"),
+            ("PPAIR_THREAD_PANIC", "abort", "one of `continue`, `crash`"),
             ("PPAIR_RESTART_DELAY", "250", "a duration with a unit"),
             ("PPAIR_RESTART_DELAY", "s", "a whole number and a unit"),
             (

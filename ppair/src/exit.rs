@@ -58,24 +58,75 @@ impl Exit {
             }
         )
     }
+}
 
-    /// Whether `policy` restarts a worker that ended so.
-    pub(crate) const fn restarts_under(self, policy: Restart) -> bool {
-        let clean_signal = matches!(
-            self,
-            Self::Signal {
-                signal: SIGHUP | SIGINT | SIGTERM | SIGPIPE,
-                ..
-            }
-        );
-        match (policy, self) {
-            (_, Self::Code(CONFIG))
-            | (Restart::Never, _)
-            | (Restart::OnAbnormal, Self::Code(_)) => false,
-            (Restart::Always, _) => true,
-            (Restart::OnFailure, Self::Code(code)) => code != 0,
-            (Restart::OnFailure | Restart::OnAbnormal, Self::Signal { .. }) => !clean_signal,
+/// What made a worker end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(dead_code, reason = "nobody tells of the others yet")]
+pub(crate) enum Reason {
+    /// Nothing that the watch dog knows of: the worker itself, or whoever sent it a signal.
+    Own,
+    /// The watch dog: the worker gave no sign of life for `hang_timeout`.
+    Hang,
+    /// The kernel: there was no memory left.
+    Oom,
+    /// The watch dog: the worker did not stop within `stop_timeout`.
+    StopTimeout,
+}
+
+/// The end of a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ending {
+    /// How it ended.
+    pub(crate) exit: Exit,
+    /// What made it end.
+    pub(crate) reason: Reason,
+}
+
+impl Ending {
+    /// The end of a worker that nothing but itself made end, for all that is known.
+    pub(crate) const fn own(exit: Exit) -> Self {
+        Self {
+            exit,
+            reason: Reason::Own,
         }
+    }
+
+    /// Whether `policy` restarts a worker that ended so: systemd's table, see [`Restart`].
+    pub(crate) const fn restarts_under(self, policy: Restart) -> bool {
+        use Restart::{Always, Never, OnAbnormal, OnAbort, OnFailure, OnSuccess, OnWatchdog};
+        if matches!(self.exit, Exit::Code(CONFIG)) {
+            return false;
+        }
+        match policy {
+            Always => true,
+            Never => false,
+            OnSuccess => self.is_clean(),
+            OnFailure => !self.is_clean(),
+            OnAbnormal => match (self.reason, self.exit) {
+                (Reason::Own, Exit::Code(_)) => false,
+                (Reason::Own, Exit::Signal { .. }) => !self.is_clean(),
+                (Reason::Hang | Reason::Oom | Reason::StopTimeout, _) => true,
+            },
+            OnAbort => {
+                matches!((self.reason, self.exit), (Reason::Own, Exit::Signal { .. }))
+                    && !self.is_clean()
+            }
+            OnWatchdog => matches!(self.reason, Reason::Hang),
+        }
+    }
+
+    /// Whether the worker ended in order: on its own account, with code 0 or by a signal that asks for an end.
+    const fn is_clean(self) -> bool {
+        matches!(self.reason, Reason::Own)
+            && matches!(
+                self.exit,
+                Exit::Code(0)
+                    | Exit::Signal {
+                        signal: SIGHUP | SIGINT | SIGTERM | SIGPIPE,
+                        ..
+                    }
+            )
     }
 }
 
@@ -152,8 +203,8 @@ mod tests {
             (killed(11), [true, true, true, false]),
         ];
         for (exit, expected) in table {
-            let found =
-                [Always, OnFailure, OnAbnormal, Never].map(|policy| exit.restarts_under(policy));
+            let found = [Always, OnFailure, OnAbnormal, Never]
+                .map(|policy| Ending::own(exit).restarts_under(policy));
             assert_eq!(found, expected, "{exit:?}");
         }
     }

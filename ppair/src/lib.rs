@@ -33,7 +33,7 @@ mod watchdog;
 mod worker;
 mod world;
 
-pub use config::{Config, Restart};
+pub use config::{Config, OnWatchdogDeath, Orphans, Restart, ThreadPanic};
 pub use death::{Cause, Death};
 pub use fixed::{
     CapacityError, Elapsed, Maybe, NotEarlier, Text, Timestamp, Vector, VectorIntoIter,

@@ -109,6 +109,9 @@ impl Pair {
             off,
             unknown,
         } = read.unwrap_or_else(|wrong| refuse(&wrong.to_string()));
+        if let Err(problem) = options.check() {
+            refuse(&problem.to_string());
+        }
         if !off {
             // Before `setup` is run for nothing.
             let _ = only_one_thread();

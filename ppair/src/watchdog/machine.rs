@@ -14,7 +14,7 @@ use core::time::Duration;
 
 use crate::config::Options;
 use crate::event::Next;
-use crate::exit::{self, Exit};
+use crate::exit::{self, Ending, Exit};
 use crate::progress::{Budget, Verdict};
 use crate::sys::Errno;
 
@@ -235,7 +235,7 @@ impl Machine {
     }
 
     fn on_death(&mut self, stopping: bool, exit: Exit, progressed: bool, random: u32) -> Actions {
-        if stopping || !exit.restarts_under(self.options.restart) {
+        if stopping || !Ending::own(exit).restarts_under(self.options.restart) {
             self.state = State::Ended;
             let log = Action::LogDied {
                 restarts: self.restarts(),
