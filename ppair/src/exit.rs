@@ -62,7 +62,10 @@ impl Exit {
 
 /// What made a worker end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "nobody tells of the others yet")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "nobody tells of the others yet")
+)]
 pub(crate) enum Reason {
     /// Nothing that the watch dog knows of: the worker itself, or whoever sent it a signal.
     Own,
@@ -142,6 +145,7 @@ const fn byte(number: i32) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::signal::SIGABRT;
 
     #[test]
     fn a_worker_that_was_ended_from_outside_is_not_to_blame() {
@@ -156,8 +160,6 @@ mod tests {
             assert!(exit.is_own_doing(), "{exit:?}");
         }
     }
-    use Restart::{Always, Never, OnAbnormal, OnFailure};
-
     const fn killed(signal: i32) -> Exit {
         Exit::Signal {
             signal,
@@ -185,27 +187,100 @@ mod tests {
         assert_eq!(killed(15).status(), 143);
     }
 
-    #[test]
-    fn the_restart_table_is_systemds() {
-        // Rows: the end; then whether Always, OnFailure, OnAbnormal and Never restart it.
-        let table = [
-            (Exit::Code(0), [true, false, false, false]),
-            (Exit::Code(1), [true, true, false, false]),
-            (Exit::Code(101), [true, true, false, false]),
-            (Exit::Code(78), [false, false, false, false]),
-            (killed(1), [true, false, false, false]),
-            (killed(2), [true, false, false, false]),
-            (killed(13), [true, false, false, false]),
-            (killed(15), [true, false, false, false]),
-            (killed(3), [true, true, true, false]),
-            (killed(6), [true, true, true, false]),
-            (killed(9), [true, true, true, false]),
-            (killed(11), [true, true, true, false]),
+    /// systemd.service(5), "Restart=", Table 1: its rows and columns in its order, `X` for a restart.
+    const TABLE: &str = "
+        cause                       | no | always | on-success | on-failure | on-abnormal | on-abort | on-watchdog
+        clean exit code or signal   |    |   X    |     X      |            |             |          |
+        unclean exit code           |    |   X    |            |     X      |             |          |
+        unclean signal              |    |   X    |            |     X      |      X      |    X     |
+        timeout                     |    |   X    |            |     X      |      X      |          |
+        watchdog                    |    |   X    |            |     X      |      X      |          |      X
+        termination due to oom      |    |   X    |            |     X      |      X      |          |
+    ";
+
+    /// The policies in the order of the table's columns.
+    const COLUMNS: [(&str, Restart); 7] = [
+        ("no", Restart::Never),
+        ("always", Restart::Always),
+        ("on-success", Restart::OnSuccess),
+        ("on-failure", Restart::OnFailure),
+        ("on-abnormal", Restart::OnAbnormal),
+        ("on-abort", Restart::OnAbort),
+        ("on-watchdog", Restart::OnWatchdog),
+    ];
+
+    /// The ends that are of each cause.
+    fn endings(cause: &str) -> Vec<Ending> {
+        const EVERY: [Exit; 6] = [
+            Exit::Code(0),
+            Exit::Code(1),
+            killed(SIGKILL),
+            killed(SIGABRT),
+            killed(SIGTERM),
+            Exit::Signal {
+                signal: 11,
+                core: true,
+            },
         ];
-        for (exit, expected) in table {
-            let found = [Always, OnFailure, OnAbnormal, Never]
-                .map(|policy| Ending::own(exit).restarts_under(policy));
-            assert_eq!(found, expected, "{exit:?}");
+        let by =
+            |reason, exits: &[Exit]| exits.iter().map(|&exit| Ending { exit, reason }).collect();
+        match cause {
+            "clean exit code or signal" => {
+                let clean = [SIGHUP, SIGINT, SIGTERM, SIGPIPE].map(killed);
+                [by(Reason::Own, &[Exit::Code(0)]), by(Reason::Own, &clean)].concat()
+            }
+            "unclean exit code" => by(Reason::Own, &[1, 2, 70, 77, 79, 101, 255].map(Exit::Code)),
+            "unclean signal" => {
+                // Every signal but the clean ones, also those of real time.
+                let signals = (1..=64).filter(|signal| ![1, 2, 13, 15].contains(signal));
+                by(Reason::Own, &signals.map(killed).collect::<Vec<_>>())
+            }
+            "timeout" => by(Reason::StopTimeout, &EVERY),
+            "watchdog" => by(Reason::Hang, &EVERY),
+            "termination due to oom" => by(Reason::Oom, &EVERY),
+            other => panic!("`{other}` is no cause of the table"),
+        }
+    }
+
+    #[test]
+    fn the_restart_table_is_systemds_cell_by_cell() {
+        let mut rows = TABLE.trim().lines().map(|row| {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            assert_eq!(cells.len(), 8, "{row}");
+            cells
+        });
+        let head = rows.next().unwrap();
+        assert_eq!(head[1..], COLUMNS.map(|(name, _)| name));
+        let mut cells = 0;
+        for row in rows {
+            for (cell, (name, policy)) in row[1..].iter().zip(COLUMNS) {
+                for ending in endings(row[0]) {
+                    let restarts = ending.restarts_under(policy);
+                    assert_eq!(restarts, *cell == "X", "{ending:?} under {name}");
+                }
+                cells += 1;
+            }
+        }
+        assert_eq!(cells, 42);
+    }
+
+    #[test]
+    fn a_wrong_configuration_is_restarted_under_no_policy_and_for_no_reason() {
+        for (name, policy) in COLUMNS {
+            for reason in [Reason::Own, Reason::Hang, Reason::Oom, Reason::StopTimeout] {
+                let exit = Exit::Code(CONFIG);
+                let ending = Ending { exit, reason };
+                assert!(!ending.restarts_under(policy), "{ending:?} under {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_table_has_a_column_for_each_policy_that_can_be_named() {
+        for (word, policy) in Restart::NAMES {
+            let (name, _) = COLUMNS.into_iter().find(|(_, of)| *of == policy).unwrap();
+            let word = if word == "never" { "no" } else { word };
+            assert_eq!(name, word.replace('_', "-"));
         }
     }
 }
