@@ -1,5 +1,5 @@
 //! Progress, and what it decides: the delay before the next worker, the restart budget, and the checkpoint that the next worker
-//! starts from. Pure.
+//! starts from. And deaths for which progress is no excuse, if they are too many. Pure.
 
 use core::time::Duration;
 
@@ -94,6 +94,48 @@ impl Ladder {
             self.failed = 0;
         }
         steps
+    }
+}
+
+/// The times of the last deaths: whether there were too many within a time that slides. It is for a worker that commits and
+/// dies, again and again, which refills its [`Budget`] each time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DeathWindow {
+    /// A ring with room for all deaths of which one more is too many, so that nothing is allocated when a worker dies. Empty
+    /// where one is too many already, or any number is fine.
+    times: Box<[Option<Duration>]>,
+    /// Where the oldest is, to be overwritten by the next.
+    oldest: usize,
+    within: Duration,
+    limited: bool,
+}
+
+#[cfg_attr(not(test), expect(dead_code, reason = "the driver has none yet"))]
+impl DeathWindow {
+    /// The window that `options` describe, before any death.
+    pub(crate) fn new(options: &Options) -> Self {
+        let limited = options.max_deaths != u32::MAX;
+        let others = match usize::try_from(options.max_deaths) {
+            Ok(deaths) if limited => deaths.saturating_sub(1),
+            _ => 0,
+        };
+        Self {
+            times: vec![None; others].into(),
+            oldest: 0,
+            within: options.max_deaths_within,
+            limited,
+        }
+    }
+
+    /// Counts a death at this time, of a clock that does not go back. Whether it is one too many: from the first of the last
+    /// `max_deaths` to this one it was no longer than `max_deaths_within`.
+    pub(crate) fn on_death(&mut self, now: Duration) -> bool {
+        if self.times.is_empty() {
+            return self.limited;
+        }
+        let first = self.times[self.oldest].replace(now);
+        self.oldest = (self.oldest + 1) % self.times.len();
+        first.is_some_and(|first| now.saturating_sub(first) <= self.within)
     }
 }
 
@@ -211,5 +253,79 @@ mod tests {
                 Verdict::RestartAfter(_)
             ));
         }
+    }
+
+    const fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn window(max_deaths: u32, within: Duration) -> DeathWindow {
+        DeathWindow::new(&Options {
+            max_deaths,
+            max_deaths_within: within,
+            ..Options::DEFAULT
+        })
+    }
+
+    #[test]
+    fn the_limit_is_reached_at_the_last_of_so_many_deaths_in_time() {
+        let mut window = window(3, at(60));
+        let deaths = [0, 30, 60].map(|second| window.on_death(at(second)));
+        assert_eq!(deaths, [false, false, true]);
+    }
+
+    #[test]
+    fn the_window_slides() {
+        let mut window = window(3, at(60));
+        // Never three within a minute, although there are two in each.
+        let calm = (0..100).map(|n| at(61 * (n / 2) + 30 * (n % 2)));
+        assert!(calm.into_iter().all(|time| !window.on_death(time)));
+        // The last two of those were at 2989 and 3019.
+        assert!(!window.on_death(at(3050)));
+        assert!(window.on_death(at(3051)));
+        assert!(window.on_death(at(3051)));
+        assert!(!window.on_death(at(3111) + Duration::from_nanos(1)));
+    }
+
+    #[test]
+    fn one_death_may_be_too_many_and_a_thousand_may_not() {
+        let mut window = window(1, at(1));
+        assert!(window.on_death(at(0)));
+        assert!(window.on_death(at(1_000)));
+        let mut window = self::window(1000, Duration::MAX);
+        assert!((1..1000).all(|second| !window.on_death(at(second))));
+        assert!(window.on_death(at(1_000_000)));
+    }
+
+    #[test]
+    fn without_a_limit_no_number_of_deaths_is_too_many() {
+        let mut window = DeathWindow::new(&Options::DEFAULT);
+        assert!((0..10_000).all(|_| !window.on_death(at(1))));
+        assert!(window.times.is_empty());
+    }
+
+    /// Against the definition, for irregular deaths: the n deaths that end with this one are within the time.
+    #[test]
+    fn the_ring_counts_as_a_list_of_all_deaths_does() {
+        for max_deaths in 1..=8 {
+            let mut window = window(max_deaths, at(100));
+            let (mut now, mut deaths, mut step) = (0, Vec::new(), 7_u64);
+            for _ in 0..500 {
+                step = step * 31 % 97;
+                now += step;
+                deaths.push(now);
+                let within = deaths.iter().filter(|&&death| now - death <= 100).count();
+                let expected = within >= usize::try_from(max_deaths).unwrap();
+                assert_eq!(window.on_death(at(now)), expected, "{max_deaths} at {now}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_is_no_trouble() {
+        let mut window = window(2, Duration::ZERO);
+        assert!(!window.on_death(at(5)));
+        assert!(window.on_death(at(5)));
+        assert!(window.on_death(at(4)));
     }
 }
