@@ -12,6 +12,11 @@ pub const fn config(options: Options) -> Config {
     Config { options }
 }
 
+/// The pair of `config = path`.
+pub fn configured(config: fn() -> Config) -> Pair {
+    Pair::configured(config)
+}
+
 /// A `setup` function whose kind is told by its return type. Method lookup tries the traits below in order of how many
 /// references they need, so `(&&SetupOf(f)).attach(pair)` finds the first that fits: a `Result` whose error can be
 /// displayed, one whose error can be debugged, any other value.

@@ -100,7 +100,7 @@ impl Degraded {
                 if let Err(errno) = handed_over {
                     say(&Say::Failed {
                         call: "pwrite",
-                        errno,
+                        errno: errno as i32,
                     });
                 }
                 self.worker.repaired(incarnation);
@@ -114,7 +114,7 @@ impl Degraded {
         if let Err(errno) = signal::set_mask(mask) {
             say(&Say::Failed {
                 call: "sigprocmask",
-                errno,
+                errno: errno as i32,
             });
         }
         if became_worker {
@@ -153,7 +153,7 @@ impl Degraded {
         // a next worker to be started.
         say(&Say::Failed {
             call: "execve",
-            errno,
+            errno: errno as i32,
         });
         let image = Image::Used(Box::new(Relay::new(
             Baton { worker: 0, ..baton },

@@ -10,78 +10,128 @@ use crate::state::layout::Layout;
 use crate::state::recovery::Origin;
 use crate::state::restored::Restored;
 use crate::state::stored::Stored;
-use crate::sys::{Errno, errno_name, signal};
+use crate::sys::{errno_name, signal};
 
 /// What happens after a death.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Next {
+#[non_exhaustive]
+pub enum Next {
     /// The next worker is forked after this delay.
     Restart(Duration),
     /// The program ends.
     Stop,
-    /// The restart budget is spent.
+    /// The program ends with exit status 70: the restart budget is spent, or there were too many deaths.
     GiveUp,
     /// `fork` fails, so the watch dog serves as the worker.
     Degrade,
 }
 
-/// Everything that the pair has to say.
+/// What the pair has to say: for each, there is one line in its log. A program gets them from
+/// [`Pair::on_event`](crate::Pair::on_event).
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Event<'a> {
-    /// A worker runs.
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A worker runs (`event=started`).
     Started {
+        /// The process id of the watch dog.
         watchdog: i32,
+        /// The process id of the worker.
         worker: i32,
+        /// The number of the worker, 1 for the first.
         incarnation: u32,
+        /// The generation that is committed: commits of all hard states.
         generation: u64,
     },
-    /// A worker died.
+    /// A worker died (`event=died`). One that returned from `main` with code 0 and is not restarted did not.
     Died {
+        /// Which worker, and of what.
         death: &'a Death,
+        /// Restarts in a row without progress.
         restarts: u32,
+        /// What happens now.
         next: Next,
     },
-    /// `fork` failed; the watch dog serves as the worker.
+    /// `fork` failed, so the watch dog serves as the worker (`event=degraded`).
     Degraded {
+        /// The process id of the watch dog.
         watchdog: i32,
-        errno: Errno,
+        /// Why `fork` failed: the number of the error, as `std::io::Error::from_raw_os_error` takes it.
+        errno: i32,
+        /// The number of the worker that it is.
         incarnation: u32,
+        /// The generation that is committed.
         generation: u64,
     },
-    /// A degraded watch dog has a worker again.
+    /// A degraded watch dog has a worker again (`event=repaired`).
     Repaired {
+        /// How long it was degraded.
         after: Duration,
+        /// How often it tried to fork, the last time included.
         attempts: u32,
+        /// The process id of the watch dog.
         watchdog: i32,
+        /// The process id of the worker.
         worker: i32,
+        /// The number of the worker.
         incarnation: u32,
+        /// The generation that is committed.
         generation: u64,
     },
-    /// A worker starts from an older checkpoint than the last one.
-    RolledBack { origin: &'a Origin },
-    /// A stored checkpoint was set aside: its layout, or a value in it, is not that of the program.
+    /// A worker starts from an older checkpoint than the last one (`event=rolled_back`).
+    RolledBack {
+        /// What it starts from instead, and why.
+        origin: &'a Origin,
+    },
+    /// A stored checkpoint was set aside: its layout, or a value in it, is not that of the program (`event=state_rejected`).
     StateRejected {
+        /// The checkpoint.
         stored: &'a Stored,
+        /// Why.
         rejection: &'a Rejection,
+        /// The layout of the program's type of that name, if it has one.
         expected: Option<&'a Layout>,
     },
-    /// A stored checkpoint was taken over in another layout than it was stored with.
+    /// A stored checkpoint was taken over in another layout than it was stored with (`event=state_migrated`).
     StateMigrated {
+        /// The name of the hard state's type.
         state: &'a str,
+        /// What was taken over.
         restored: &'a Restored,
     },
-    /// The restart budget is spent and the program ends.
-    GaveUp { restarts: u32, code: u8 },
-    /// A stop signal arrived.
-    Stopping { signal: i32 },
-    /// The program ends.
-    Stopped { code: u8 },
-    /// The pair was never started: something is wrong that a restart would not mend.
-    Refused { reason: &'a str },
-    /// Something was not as it should be, and the service goes on.
-    Warning { reason: &'a str },
-    /// A system call failed, and the service goes on.
-    Failed { call: &'static str, errno: Errno },
+    /// The program ends, as there were too many deaths in a row without progress, or in a time (`event=gave_up`).
+    GaveUp {
+        /// Restarts in a row without progress.
+        restarts: u32,
+        /// The exit status of the program.
+        code: u8,
+    },
+    /// A stop signal arrived (`event=stopping`).
+    Stopping {
+        /// Its number.
+        signal: i32,
+    },
+    /// The program ends (`event=stopped`).
+    Stopped {
+        /// Its exit status.
+        code: u8,
+    },
+    /// The pair was never started: something is wrong that a restart would not mend (`event=refused`).
+    Refused {
+        /// What is wrong.
+        reason: &'a str,
+    },
+    /// Something was not as it should be, and the service goes on (`event=warning`).
+    Warning {
+        /// What it was.
+        reason: &'a str,
+    },
+    /// A system call failed, and the service goes on (`event=warning`).
+    Failed {
+        /// The name of the call.
+        call: &'static str,
+        /// Why: the number of the error, as `std::io::Error::from_raw_os_error` takes it.
+        errno: i32,
+    },
 }
 
 /// A line of at most [`LINE`] bytes. What does not fit is cut; the line's end is kept.

@@ -78,3 +78,21 @@ fn a_signal_without_a_name_has_its_number() {
         "ppair event=stopping signal=SIG35\n"
     );
 }
+
+#[test]
+fn an_error_has_its_name_in_the_log() {
+    assert_eq!(
+        line(&Event::Failed {
+            call: "pwrite",
+            errno: 28
+        }),
+        "ppair event=warning call=pwrite errno=ENOSPC\n"
+    );
+    let degraded = Event::Degraded {
+        watchdog: 7,
+        errno: 11,
+        incarnation: 1,
+        generation: 0,
+    };
+    assert!(line(&degraded).contains("degraded errno=EAGAIN watchdog=7 "));
+}

@@ -35,6 +35,7 @@ mod world;
 
 pub use config::{Config, OnWatchdogDeath, Orphans, Restart, ThreadPanic};
 pub use death::{Cause, Death};
+pub use event::{Event, Next};
 pub use fixed::{
     CapacityError, Elapsed, Maybe, NotEarlier, Text, Timestamp, Vector, VectorIntoIter,
 };

@@ -54,8 +54,12 @@ pub struct Pair<S: 'static = NoSetup> {
     options: Options,
     off: bool,
     resumed: Option<Resumed>,
+    on_event: Option<OnEvent>,
     preparation: Preparation<S>,
 }
+
+/// What the watch dog calls for each event.
+pub(crate) type OnEvent = fn(&Say<'_>);
 
 /// Stands for the value of `setup` in a [`Pair`] that has none.
 #[derive(Clone, Copy, Debug)]
@@ -91,9 +95,29 @@ impl<P> Prepared<P> {
 static BEGUN: AtomicBool = AtomicBool::new(false);
 
 impl Pair {
-    /// Begins a pair and reads the environment: see [`Config`]. A wrong variable ends the program with exit status 78, and
-    /// so does a second pair in one process, for instance if `main` calls itself.
+    /// Begins a pair and reads the environment: see [`Config`]. A wrong variable or option ends the program with exit status 78,
+    /// and so does a second pair in one process, for instance if `main` calls itself.
     pub fn new(config: Config) -> Self {
+        Self::begin(|_| config)
+    }
+
+    /// As [`new`](Self::new), with options that are only known when the program runs.
+    pub(crate) fn configured(config: fn() -> Config) -> Self {
+        Self::begin(|resumed| {
+            if !resumed.is_some_and(Resumed::has_worker) {
+                return config();
+            }
+            // A worker runs already, and a panic here must not be its end.
+            panic::catch_unwind(config).unwrap_or_else(|_| {
+                let reason =
+                    "the function of `config` panicked; the worker goes on with the defaults";
+                say(&Say::Warning { reason });
+                Config::DEFAULT
+            })
+        })
+    }
+
+    fn begin(config: impl FnOnce(Option<&Resumed>) -> Config) -> Self {
         if BEGUN.swap(true, Ordering::Relaxed) {
             refuse(
                 "a second pair was begun in the process of a pair: `main` was called again, or `#[ppair::main]` is there \
@@ -103,15 +127,26 @@ impl Pair {
         // First, so that its variable is gone from the environment.
         let resumed = Resumed::take()
             .unwrap_or_else(|errno| fail("cannot take over the pair of this process", errno));
-        let read = environment::read(config.options, std::env::vars_os());
+        let config = config(resumed.as_ref());
+        let read = |options| {
+            environment::read(options, std::env::vars_os())
+                .unwrap_or_else(|wrong| refuse(&wrong.to_string()))
+        };
+        let mut environment = read(config.options);
+        if let Err(problem) = environment.options.check() {
+            if !resumed.as_ref().is_some_and(Resumed::has_worker) {
+                refuse(&problem.to_string());
+            }
+            // What the function of `config` reads has changed, and the worker that runs must not end of it.
+            let reason = format!("{problem}; the worker goes on with the defaults");
+            say(&Say::Warning { reason: &reason });
+            environment = read(Options::DEFAULT);
+        }
         let Environment {
             options,
             off,
             unknown,
-        } = read.unwrap_or_else(|wrong| refuse(&wrong.to_string()));
-        if let Err(problem) = options.check() {
-            refuse(&problem.to_string());
-        }
+        } = environment;
         if !off {
             // Before `setup` is run for nothing.
             let _ = only_one_thread();
@@ -133,6 +168,7 @@ impl Pair {
             options,
             off,
             resumed,
+            on_event: None,
             preparation,
         }
     }
@@ -185,6 +221,7 @@ impl Pair {
             options: self.options,
             off: self.off,
             resumed: self.resumed,
+            on_event: self.on_event,
             preparation: Preparation {
                 setup: Box::leak(Box::new(value)),
                 regions,
@@ -196,9 +233,7 @@ impl Pair {
 
     /// Whether an earlier image of this process has left it a worker that runs.
     fn watches_over_worker(&self) -> bool {
-        self.resumed
-            .as_ref()
-            .is_some_and(|resumed| resumed.baton.worker > 0)
+        self.resumed.as_ref().is_some_and(Resumed::has_worker)
     }
 
     /// Watches over a worker that runs while `setup` fails in the fresh image. When it dies, the program is started afresh
@@ -237,6 +272,28 @@ impl Pair {
 }
 
 impl<S: 'static> Pair<S> {
+    /// Has the watch dog call this function for each [`Event`](crate::Event) from here on, after the line in its log. A later
+    /// call replaces the function of an earlier one.
+    ///
+    /// It runs in the watch dog, which has one thread and does nothing else meanwhile: so it is short, starts no thread, takes
+    /// no lock and waits for nobody.
+    ///
+    /// ```no_run
+    /// use ppair::{Config, Event, Pair};
+    ///
+    /// fn tell(event: &Event<'_>) {
+    ///     if let Event::Died { death, .. } = event {
+    ///         eprintln!("{death}");
+    ///     }
+    /// }
+    ///
+    /// let worker = Pair::new(Config::new()).on_event(tell).start();
+    /// ```
+    pub fn on_event(mut self, function: fn(&Say<'_>)) -> Self {
+        self.on_event = Some(function);
+        self
+    }
+
     /// Prepares a parameter: what the watch dog has to do before the first fork so that a worker can have a `P`.
     pub fn prepare<P: Parameter<S>>(&mut self) -> Prepared<P> {
         Prepared {
@@ -307,6 +364,7 @@ impl<S: 'static> Pair<S> {
             options,
             off,
             resumed,
+            on_event: _,
             preparation,
         } = self;
         if let Some(name) = preparation.duplicate {
@@ -383,7 +441,7 @@ fn enter(room: Room, beginning: Beginning, segment: &'static Segment, options: O
         if let Err(errno) = segment.guard() {
             say(&Say::Failed {
                 call: "mprotect",
-                errno,
+                errno: errno as i32,
             });
         }
     }

@@ -105,6 +105,11 @@ impl Resumed {
         };
         baton.map(take_over).transpose()
     }
+
+    /// Whether a worker runs already.
+    pub(crate) const fn has_worker(&self) -> bool {
+        self.baton.worker > 0
+    }
 }
 
 /// The way to the fresh image, made ready while allocating is allowed.

@@ -249,7 +249,7 @@ pub(crate) fn die_with(watchdog: i32) {
     if let Err(errno) = process::die_with_parent() {
         say(&Say::Failed {
             call: "prctl",
-            errno,
+            errno: errno as i32,
         });
         return;
     }

@@ -16,9 +16,9 @@ pub(crate) mod wait;
 /// An `errno`, without the operation that failed: the caller knows which one it called.
 pub(crate) type Errno = nix::errno::Errno;
 
-/// The name of an `errno`, as in `EAGAIN`.
-pub(crate) fn errno_name(errno: Errno) -> Name {
-    Name(errno)
+/// The name of the `errno` with this number, as in `EAGAIN`.
+pub(crate) fn errno_name(number: i32) -> Name {
+    Name(Errno::from_raw(number))
 }
 
 /// Prints an [`Errno`] as its symbolic name, without allocating.

@@ -430,7 +430,7 @@ impl WatchDog {
         if let Err(errno) = self.world.leave() {
             say(&Say::Failed {
                 call: "sigprocmask",
-                errno,
+                errno: errno as i32,
             });
         }
         die_with(self.pid);
@@ -441,14 +441,14 @@ impl WatchDog {
     fn serve(&mut self, errno: Errno) {
         say(&Say::Degraded {
             watchdog: self.pid,
-            errno,
+            errno: errno as i32,
             incarnation: self.incarnation,
             generation: self.segment.generation(),
         });
         if let Err(errno) = self.world.leave() {
             say(&Say::Failed {
                 call: "sigprocmask",
-                errno,
+                errno: errno as i32,
             });
         }
     }
@@ -459,7 +459,7 @@ impl WatchDog {
             let errno = relay.exec();
             say(&Say::Failed {
                 call: "execve",
-                errno,
+                errno: errno as i32,
             });
             // Nothing else can bring the service back, so it is tried until it works or somebody asks for a stop.
             match signal::wait(WAITED, Some(Duration::from_secs(1))) {
@@ -478,7 +478,7 @@ impl WatchDog {
             if let Err(errno) = signal::kill(worker.pid, signal) {
                 say(&Say::Failed {
                     call: "kill",
-                    errno,
+                    errno: errno as i32,
                 });
             }
         }
@@ -488,7 +488,10 @@ impl WatchDog {
     #[inline(never)]
     fn complain(&mut self, call: &'static str, errno: Errno) {
         if self.failed.replace((call, errno)) != Some((call, errno)) {
-            say(&Say::Failed { call, errno });
+            say(&Say::Failed {
+                call,
+                errno: errno as i32,
+            });
         }
     }
 
