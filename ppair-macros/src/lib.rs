@@ -106,7 +106,7 @@ use proc_macro::TokenStream;
 /// `"1h"`.
 ///
 /// When the program starts, the environment overrides the options that a [`Config`] has: for
-/// `max_restarts` it is `PPAIR_MAX_RESTARTS=3`. `PPAIR=off` runs the body alone, unsupervised, for
+/// `max_restarts` it is `PPAIR_MAX_RESTARTS=3`, for a duration `PPAIR_RESTART_DELAY=250ms`. `PPAIR=off` runs the body alone, unsupervised, for
 /// debuggers and profilers.
 ///
 /// ## `setup`
@@ -151,6 +151,42 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
+/// ## `config`
+///
+/// The path of a function (or a closure), an `fn() -> ppair::Config`, for options that are only known when
+/// the program runs. The watch dog calls it once, at the start, before `setup`; the environment overrides
+/// what it returns. A value that makes no sense ends the program with exit status 78. It must not start
+/// threads. It is called again only when a degraded pair has been repaired.
+///
+/// No option below that a [`Config`] has may stand beside it, from `restart` to `guard`: set it in the
+/// function.
+///
+/// Default: none; the options are constants.
+///
+/// ```no_run
+/// use ppair::Config;
+///
+/// fn read_options() -> Config {
+///     let patient = std::env::args().any(|argument| argument == "--patient");
+///     Config::new().max_restarts(if patient { 100 } else { 3 })
+/// }
+///
+/// #[ppair::main(config = read_options)]
+/// fn main() {}
+/// ```
+///
+/// The same without the macro:
+///
+/// ```no_run
+/// # use ppair::Config;
+/// # fn read_options() -> Config {
+/// #     Config::new()
+/// # }
+/// fn main() {
+///     let _ = ppair::Pair::new(read_options()).start();
+/// }
+/// ```
+///
 /// ## `state`
 ///
 /// The type of a hard state that `main` does not take as a parameter. The worker finds it by its type,
@@ -186,9 +222,9 @@ use proc_macro::TokenStream;
 ///
 /// ## `restart`
 ///
-/// After which deaths the worker is restarted: `"always"`, `"on_failure"`, `"on_abnormal"` or
-/// `"never"`, which mean what they mean for systemd's `Restart=`, or a constant expression of the type
-/// [`Restart`].
+/// After which deaths the worker is restarted: `"always"`, `"on_success"`, `"on_failure"`,
+/// `"on_abnormal"`, `"on_abort"`, `"on_watchdog"` or `"never"`, which mean what they mean for systemd's
+/// `Restart=`, or a constant expression of the type [`Restart`], which has the table.
 ///
 /// Default: `"on_failure"`, after all but exit code 0 and the signals that end a program in order.
 ///
@@ -229,6 +265,57 @@ use proc_macro::TokenStream;
 ///
 /// fn main() {
 ///     let _ = Pair::new(Config::new().max_restarts(3)).start();
+/// }
+/// ```
+///
+/// ## `max_deaths`
+///
+/// How many deaths within [`max_deaths_within`](#max_deaths_within) are too many, with or without progress:
+/// at that one the pair gives up with exit status 70. An integer from 1 to 1000, or `"unlimited"`. It ends
+/// what `max_restarts` lets go on for ever: a worker that commits and crashes, again and again.
+///
+/// Default: `"unlimited"`.
+///
+/// ```no_run
+/// #[ppair::main(max_deaths = 20)]
+/// fn main() {}
+/// ```
+///
+/// The same without the macro:
+///
+/// ```no_run
+/// use ppair::{Config, Pair};
+///
+/// fn main() {
+///     let _ = Pair::new(Config::new().max_deaths(20)).start();
+/// }
+/// ```
+///
+/// ## `max_deaths_within`
+///
+/// The time in which [`max_deaths`](#max_deaths) are too many. It slides: it ends with each death. At least
+/// 1 ms.
+///
+/// Default: `"1h"`.
+///
+/// ```no_run
+/// #[ppair::main(max_deaths = 5, max_deaths_within = "10m")]
+/// fn main() {}
+/// ```
+///
+/// The same without the macro:
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use ppair::{Config, Pair};
+///
+/// const CONFIG: Config = Config::new()
+///     .max_deaths(5)
+///     .max_deaths_within(Duration::from_secs(600));
+///
+/// fn main() {
+///     let _ = Pair::new(CONFIG).start();
 /// }
 /// ```
 ///
@@ -309,6 +396,123 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
+/// ## `hang_timeout`
+///
+/// A worker that gives no sign of life for so long hangs: it gets a `SIGABRT`, and a `SIGKILL` if it has not
+/// ended [`stop_timeout`](#stop_timeout) later. A duration of at least 10 ms, or `"off"`.
+///
+/// Default: `"off"`.
+///
+/// ```no_run
+/// #[ppair::main(hang_timeout = "30s")]
+/// fn main() {}
+/// ```
+///
+/// The same without the macro:
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use ppair::{Config, Pair};
+///
+/// fn main() {
+///     let _ = Pair::new(Config::new().hang_timeout(Duration::from_secs(30))).start();
+/// }
+/// ```
+///
+/// ## `stop_timeout`
+///
+/// How long a worker may take to end after a stop signal before it gets a `SIGKILL`; with `"0s"` it gets it
+/// at once. A second stop signal leaves it a second at the most, a third one nothing. A duration, or
+/// `"unlimited"`.
+///
+/// Default: `"10s"`.
+///
+/// ```no_run
+/// #[ppair::main(stop_timeout = "2m")]
+/// fn main() {}
+/// ```
+///
+/// The same without the macro:
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use ppair::{Config, Pair};
+///
+/// fn main() {
+///     let _ = Pair::new(Config::new().stop_timeout(Duration::from_secs(120))).start();
+/// }
+/// ```
+///
+/// ## `on_watchdog_death`
+///
+/// What becomes of a worker whose watch dog has died: `"exit"`, it gets a `SIGTERM`, or `"continue"`, it goes
+/// on without; or a constant expression of the type [`OnWatchdogDeath`].
+///
+/// Default: `"exit"`.
+///
+/// ```no_run
+/// #[ppair::main(on_watchdog_death = "continue")]
+/// fn main() {}
+/// ```
+///
+/// The same without the macro:
+///
+/// ```no_run
+/// use ppair::{Config, OnWatchdogDeath, Pair};
+///
+/// fn main() {
+///     let _ = Pair::new(Config::new().on_watchdog_death(OnWatchdogDeath::Continue)).start();
+/// }
+/// ```
+///
+/// ## `orphans`
+///
+/// What becomes of the processes that a dead worker has started and that still run: `"kill"`, they are killed
+/// before the next worker is forked, or `"keep"`, they go on; or a constant expression of the type
+/// [`Orphans`].
+///
+/// Default: `"kill"`.
+///
+/// ```no_run
+/// #[ppair::main(orphans = "keep")]
+/// fn main() {}
+/// ```
+///
+/// The same without the macro:
+///
+/// ```no_run
+/// use ppair::{Config, Orphans, Pair};
+///
+/// fn main() {
+///     let _ = Pair::new(Config::new().orphans(Orphans::Keep)).start();
+/// }
+/// ```
+///
+/// ## `thread_panic`
+///
+/// What a panic does in another thread of the worker's than the main one: `"continue"`, it ends that thread,
+/// as in any program, or `"crash"`, it ends the worker, as one in `main` does; or a constant expression of
+/// the type [`ThreadPanic`].
+///
+/// Default: `"continue"`.
+///
+/// ```no_run
+/// #[ppair::main(thread_panic = "crash")]
+/// fn main() {}
+/// ```
+///
+/// The same without the macro:
+///
+/// ```no_run
+/// use ppair::{Config, Pair, ThreadPanic};
+///
+/// fn main() {
+///     let _ = Pair::new(Config::new().thread_panic(ThreadPanic::Crash)).start();
+/// }
+/// ```
+///
 /// ## `guard`
 ///
 /// Whether the hard state is mapped read-only in the worker, so that a wild write ends the worker and changes no checkpoint. A commit
@@ -328,6 +532,37 @@ use proc_macro::TokenStream;
 ///
 /// fn main() {
 ///     let _ = Pair::new(Config::new().guard(true)).start();
+/// }
+/// ```
+///
+/// ## `on_event`
+///
+/// The path of a function (or a closure), an `fn(&ppair::Event<'_>)`, that is called for each [`Event`], after
+/// its line in the log. It runs in the watch dog, which has one thread and does nothing else meanwhile: so it
+/// is short, starts no thread, takes no lock and waits for nobody.
+///
+/// Default: none.
+///
+/// ```no_run
+/// use ppair::Event;
+///
+/// fn tell(event: &Event<'_>) {
+///     if let Event::Died { death, .. } = event {
+///         eprintln!("{death}");
+///     }
+/// }
+///
+/// #[ppair::main(on_event = tell)]
+/// fn main() {}
+/// ```
+///
+/// The same without the macro:
+///
+/// ```no_run
+/// # use ppair::Event;
+/// # fn tell(_: &Event<'_>) {}
+/// fn main() {
+///     let _ = ppair::Pair::new(ppair::Config::DEFAULT).on_event(tell).start();
 /// }
 /// ```
 ///
@@ -360,8 +595,12 @@ use proc_macro::TokenStream;
 ///
 /// [`Checkpoint<T>`]: https://docs.rs/ppair/latest/ppair/struct.Checkpoint.html
 /// [`Config`]: https://docs.rs/ppair/latest/ppair/struct.Config.html
+/// [`Event`]: https://docs.rs/ppair/latest/ppair/enum.Event.html
+/// [`OnWatchdogDeath`]: https://docs.rs/ppair/latest/ppair/enum.OnWatchdogDeath.html
+/// [`Orphans`]: https://docs.rs/ppair/latest/ppair/enum.Orphans.html
 /// [`Pair`]: https://docs.rs/ppair/latest/ppair/struct.Pair.html
 /// [`Restart`]: https://docs.rs/ppair/latest/ppair/enum.Restart.html
+/// [`ThreadPanic`]: https://docs.rs/ppair/latest/ppair/enum.ThreadPanic.html
 /// [`Worker`]: https://docs.rs/ppair/latest/ppair/struct.Worker.html
 #[proc_macro_attribute]
 pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {

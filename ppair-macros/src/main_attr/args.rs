@@ -11,8 +11,9 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, Path, Token, Type};
 
 use super::values::{
-    check_duration, check_guard, check_max_restarts, check_restart, check_setup, parse_crate,
-    parse_type,
+    ON_WATCHDOG_DEATH, ORPHANS, RESTART, THREAD_PANIC, check_duration, check_function, check_guard,
+    check_hang_timeout, check_max_deaths, check_max_deaths_within, check_max_restarts,
+    check_stop_timeout, check_word, parse_crate, parse_type,
 };
 use crate::diag::Diag;
 
@@ -21,10 +22,12 @@ use crate::diag::Diag;
 pub(crate) struct Args {
     crate_path: Option<Path>,
     pub(crate) setup: Option<Expr>,
+    pub(crate) config: Option<Expr>,
+    pub(crate) on_event: Option<Expr>,
     pub(crate) state: Option<Type>,
     /// The options that `ppair::Config` has too, in the order they were written.
     pub(crate) options: Vec<ConfigOption>,
-    seen: Vec<Key>,
+    seen: Vec<(Key, Ident)>,
 }
 
 /// `max_restarts = 3`.
@@ -36,56 +39,102 @@ pub(crate) struct ConfigOption {
 pub(crate) enum Value {
     /// An expression that the compiler types.
     Expr(TokenStream),
-    /// A variant of `ppair::Restart`.
-    Restart(Ident),
+    /// An expression for what the option has if it is not off.
+    Some(TokenStream),
+    /// A variant of an enum of the crate `ppair`.
+    Variant { ty: Ident, variant: Ident },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Key {
     Setup,
+    Config,
     State,
     Restart,
     MaxRestarts,
+    MaxDeaths,
+    MaxDeathsWithin,
     RestartDelay,
     RestartDelayMax,
     HealthyAfter,
+    HangTimeout,
+    StopTimeout,
+    OnWatchdogDeath,
+    Orphans,
+    ThreadPanic,
     Guard,
+    OnEvent,
     Crate,
 }
 
 impl Key {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 18] = [
         Self::Setup,
+        Self::Config,
         Self::State,
         Self::Restart,
         Self::MaxRestarts,
+        Self::MaxDeaths,
+        Self::MaxDeathsWithin,
         Self::RestartDelay,
         Self::RestartDelayMax,
         Self::HealthyAfter,
+        Self::HangTimeout,
+        Self::StopTimeout,
+        Self::OnWatchdogDeath,
+        Self::Orphans,
+        Self::ThreadPanic,
         Self::Guard,
+        Self::OnEvent,
         Self::Crate,
     ];
 
     /// How many of them are fields of `ppair::__private::Options`.
-    pub(crate) const OPTIONS: usize = Self::ALL.len() - 3;
+    pub(crate) const OPTIONS: usize = {
+        let (mut options, mut at) = (0, 0);
+        while at < Self::ALL.len() {
+            if Self::ALL[at].is_option() {
+                options += 1;
+            }
+            at += 1;
+        }
+        options
+    };
+
+    /// Whether it is a field of `ppair::__private::Options`.
+    const fn is_option(self) -> bool {
+        !matches!(
+            self,
+            Self::Setup | Self::Config | Self::State | Self::OnEvent | Self::Crate
+        )
+    }
 
     fn name(self) -> &'static str {
         match self {
             Self::Setup => "setup",
+            Self::Config => "config",
             Self::State => "state",
             Self::Restart => "restart",
             Self::MaxRestarts => "max_restarts",
+            Self::MaxDeaths => "max_deaths",
+            Self::MaxDeathsWithin => "max_deaths_within",
             Self::RestartDelay => "restart_delay",
             Self::RestartDelayMax => "restart_delay_max",
             Self::HealthyAfter => "healthy_after",
+            Self::HangTimeout => "hang_timeout",
+            Self::StopTimeout => "stop_timeout",
+            Self::OnWatchdogDeath => "on_watchdog_death",
+            Self::Orphans => "orphans",
+            Self::ThreadPanic => "thread_panic",
             Self::Guard => "guard",
+            Self::OnEvent => "on_event",
             Self::Crate => "crate",
         }
     }
 
     fn placeholder(self) -> &'static str {
         match self {
-            Self::Setup | Self::Crate => "path",
+            Self::Setup | Self::Config | Self::OnEvent | Self::Crate => "path",
             Self::State => "type",
             _ => "expr",
         }
@@ -106,12 +155,27 @@ impl Args {
         if let Err(error) = read.parse2(tokens) {
             diag.push_error(error);
         }
+        args.check_config(diag);
         args
+    }
+
+    /// Two places for one option would leave open which of them counts.
+    fn check_config(&self, diag: &mut Diag) {
+        if !self.has(Key::Config) {
+            return;
+        }
+        for (key, name) in &self.seen {
+            if key.is_option() {
+                let message =
+                    format!("`config` and `{name}` exclude each other; set it in the function");
+                diag.push_at(name.span(), message);
+            }
+        }
     }
 
     /// Whether the key was written, even if its value could not be read.
     pub(crate) fn has(&self, key: Key) -> bool {
-        self.seen.contains(&key)
+        self.seen.iter().any(|(seen, _)| *seen == key)
     }
 
     /// Whether the compiler could judge a parameter of this type: what `setup` returns is unknown
@@ -164,7 +228,7 @@ impl Args {
             skip_value(input);
             return Ok(());
         }
-        self.seen.push(key);
+        self.seen.push((key, name.clone()));
         if !input.peek(Token![=]) || input.peek(Token![==]) {
             skip_argument(input);
             return Err(syn::Error::new(
@@ -191,7 +255,15 @@ impl Args {
     ) -> syn::Result<()> {
         let value = match key {
             Key::Setup => {
-                self.setup = check_setup(input.parse()?, diag);
+                self.setup = check_function(key.name(), input.parse()?, diag);
+                return Ok(());
+            }
+            Key::Config => {
+                self.config = check_function(key.name(), input.parse()?, diag);
+                return Ok(());
+            }
+            Key::OnEvent => {
+                self.on_event = check_function(key.name(), input.parse()?, diag);
                 return Ok(());
             }
             Key::State => {
@@ -202,9 +274,16 @@ impl Args {
                 self.crate_path = Some(parse_crate(input)?);
                 return Ok(());
             }
-            Key::Restart => check_restart(&input.parse()?, diag),
+            Key::Restart => check_word(&RESTART, &input.parse()?, diag),
+            Key::OnWatchdogDeath => check_word(&ON_WATCHDOG_DEATH, &input.parse()?, diag),
+            Key::Orphans => check_word(&ORPHANS, &input.parse()?, diag),
+            Key::ThreadPanic => check_word(&THREAD_PANIC, &input.parse()?, diag),
             Key::MaxRestarts => check_max_restarts(&input.parse()?, diag),
+            Key::MaxDeaths => check_max_deaths(&input.parse()?, diag),
             Key::Guard => check_guard(&input.parse()?, diag),
+            Key::MaxDeathsWithin => check_max_deaths_within(&input.parse()?, diag),
+            Key::HangTimeout => check_hang_timeout(&input.parse()?, diag),
+            Key::StopTimeout => check_stop_timeout(&input.parse()?, diag),
             Key::RestartDelay | Key::RestartDelayMax | Key::HealthyAfter => {
                 check_duration(&input.parse()?, diag)
             }

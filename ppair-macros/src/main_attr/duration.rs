@@ -44,6 +44,13 @@ impl Literal {
         literal.ok_or_else(|| "duration is too large".to_owned())
     }
 
+    pub(crate) fn is_at_least(self, millis: u64) -> bool {
+        match self {
+            Self::Millis(own) => own >= millis,
+            Self::Secs(own) => own.saturating_mul(1000) >= millis,
+        }
+    }
+
     /// A const expression of type `Duration`.
     pub(crate) fn to_tokens(self) -> TokenStream {
         match self {
@@ -70,6 +77,15 @@ mod tests {
         assert_eq!(Literal::parse("1h"), Ok(Literal::Secs(3600)));
         assert_eq!(Literal::parse(" 250 ms "), Ok(Literal::Millis(250)));
         assert_eq!(Literal::parse("0s"), Ok(Literal::Secs(0)));
+    }
+
+    #[test]
+    fn durations_of_either_unit_are_compared() {
+        assert!(Literal::Millis(10).is_at_least(10));
+        assert!(!Literal::Millis(9).is_at_least(10));
+        assert!(Literal::Secs(1).is_at_least(1000) && Literal::Secs(0).is_at_least(0));
+        assert!(!Literal::Secs(0).is_at_least(1));
+        assert!(Literal::Secs(u64::MAX).is_at_least(u64::MAX));
     }
 
     #[test]

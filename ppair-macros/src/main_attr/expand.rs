@@ -107,15 +107,22 @@ pub(crate) fn expand_worker_main(main: &MainFn, args: &Args) -> TokenStream {
 /// program runs, and typed as fields of a plain struct.
 fn expand_config(args: &Args) -> TokenStream {
     let krate = args.crate_path();
-    let name = config_name();
-    if args.options.is_empty() {
-        return quote!(const #name: #krate::Config = #krate::Config::DEFAULT;);
-    }
+    let name = match (args.has(Key::Config), args.options.is_empty()) {
+        (false, false) => config_name().to_token_stream(),
+        (false, true) => {
+            let name = config_name();
+            return quote!(const #name: #krate::Config = #krate::Config::DEFAULT;);
+        }
+        (true, true) => return TokenStream::new(),
+        // That is refused, and the options are still worth an opinion.
+        (true, false) => quote!(_),
+    };
     let fields = args.options.iter().map(|option| {
         let name = &option.name;
         match &option.value {
             Value::Expr(value) => quote!(#name: #value),
-            Value::Restart(variant) => quote!(#name: #krate::Restart::#variant),
+            Value::Some(value) => quote!(#name: ::core::option::Option::Some(#value)),
+            Value::Variant { ty, variant } => quote!(#name: #krate::#ty::#variant),
         }
     });
     // With every field given there is nothing left to fill in, and clippy would say so.
@@ -127,6 +134,33 @@ fn expand_config(args: &Args) -> TokenStream {
             #rest
         });
     }
+}
+
+/// The pair before `setup`, as an expression behind statements.
+///
+/// The user's functions are bound to a pointer of the type that they must have, so that what is wrong with them is said there.
+fn expand_new(args: &Args) -> (TokenStream, TokenStream) {
+    let krate = args.crate_path();
+    let mut statements = expand_config(args);
+    let new = match &args.config {
+        Some(function) => {
+            let config = local("config");
+            statements.extend(quote!(let #config: fn() -> #krate::Config = #function;));
+            quote!(#krate::__private::configured(#config))
+        }
+        // Its value could not be read, which is said.
+        None if args.has(Key::Config) => quote!(#krate::Pair::new(#krate::Config::DEFAULT)),
+        None => {
+            let config = config_name();
+            quote!(#krate::Pair::new(#config))
+        }
+    };
+    let on_event = args.on_event.as_ref().map(|function| {
+        let on_event = local("on_event");
+        statements.extend(quote!(let #on_event: fn(&#krate::Event<'_>) = #function;));
+        quote!(.on_event(#on_event))
+    });
+    (statements, quote!(#new #on_event))
 }
 
 /// What is done before the fork.
@@ -143,12 +177,11 @@ pub(crate) struct Prepare {
 pub(crate) fn expand_prepare(args: &Args, parameters: &[Parameter<'_>]) -> Prepare {
     let krate = args.crate_path();
     let pair = local("pair");
-    let config = expand_config(args);
-    let config_name = config_name();
+    let (before, new) = expand_new(args);
     let mut_token = (!parameters.is_empty() || args.state.is_some()).then(|| quote!(mut));
 
     let mut statements = match &args.setup {
-        None => quote!(let #mut_token #pair = #krate::Pair::new(#config_name);),
+        None => quote!(let #mut_token #pair = #new;),
         Some(function) => {
             let setup = local("setup");
             // The glob stays in a block of its own, where no token of the user's can meet it.
@@ -156,7 +189,7 @@ pub(crate) fn expand_prepare(args: &Args, parameters: &[Parameter<'_>]) -> Prepa
                 let #setup: fn() -> _ = #function;
                 let #mut_token #pair = {
                     use #krate::__private::*;
-                    (&&#krate::__private::SetupOf(#setup)).attach(#krate::Pair::new(#config_name))
+                    (&&#krate::__private::SetupOf(#setup)).attach(#new)
                 };
             }
         }
@@ -180,7 +213,7 @@ pub(crate) fn expand_prepare(args: &Args, parameters: &[Parameter<'_>]) -> Prepa
         });
     let locals = locals.collect();
     Prepare {
-        statements: quote!(#config #statements),
+        statements: quote!(#before #statements),
         locals,
         state,
     }

@@ -1,6 +1,6 @@
 //! Reads the values of the arguments, as far as the compiler would not say better what is wrong.
 
-use proc_macro2::{Ident, Span};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::parse::ParseStream;
 use syn::{Expr, ExprLit, Lit, LitStr, Path, Type};
@@ -10,11 +10,51 @@ use super::duration::{self, Literal};
 use super::pretty::compact;
 use crate::diag::Diag;
 
-pub(crate) fn check_setup(value: Expr, diag: &mut Diag) -> Option<Expr> {
+/// An option that is an enum of the crate `ppair`, whose values have words.
+pub(crate) struct Words {
+    ty: &'static str,
+    what: &'static str,
+    /// Each word with its variant.
+    variants: &'static [(&'static str, &'static str)],
+}
+
+pub(crate) const RESTART: Words = Words {
+    ty: "Restart",
+    what: "restart policy",
+    variants: &[
+        ("always", "Always"),
+        ("on_success", "OnSuccess"),
+        ("on_failure", "OnFailure"),
+        ("on_abnormal", "OnAbnormal"),
+        ("on_abort", "OnAbort"),
+        ("on_watchdog", "OnWatchdog"),
+        ("never", "Never"),
+    ],
+};
+
+pub(crate) const ON_WATCHDOG_DEATH: Words = Words {
+    ty: "OnWatchdogDeath",
+    what: "value",
+    variants: &[("exit", "Exit"), ("continue", "Continue")],
+};
+
+pub(crate) const ORPHANS: Words = Words {
+    ty: "Orphans",
+    what: "value",
+    variants: &[("kill", "Kill"), ("keep", "Keep")],
+};
+
+pub(crate) const THREAD_PANIC: Words = Words {
+    ty: "ThreadPanic",
+    what: "value",
+    variants: &[("continue", "Continue"), ("crash", "Crash")],
+};
+
+pub(crate) fn check_function(key: &str, value: Expr, diag: &mut Diag) -> Option<Expr> {
     let message = match peel(&value) {
         Expr::Call(call) => {
             let function = compact(call.func.to_token_stream());
-            format!("expected the path of a function, found a call; write `setup = {function}`")
+            format!("expected the path of a function, found a call; write `{key} = {function}`")
         }
         Expr::Lit(ExprLit { lit, .. }) => {
             format!("expected the path of a function, found {}", kind(lit))
@@ -58,39 +98,33 @@ pub(crate) fn parse_crate(input: ParseStream<'_>) -> syn::Result<Path> {
     Path::parse_mod_style(input)
 }
 
-pub(crate) fn check_restart(value: &Expr, diag: &mut Diag) -> Option<Value> {
-    let Expr::Lit(ExprLit {
-        lit: Lit::Str(text),
-        ..
-    }) = peel(value)
-    else {
+pub(crate) fn check_word(words: &Words, value: &Expr, diag: &mut Diag) -> Option<Value> {
+    let Some(text) = string(value) else {
         return Some(Value::Expr(value.to_token_stream()));
     };
-    let variant = match text.value().as_str() {
-        "always" => "Always",
-        "on_failure" => "OnFailure",
-        "on_abnormal" => "OnAbnormal",
-        "never" => "Never",
-        unknown => {
-            diag.push(
-                text,
-                format!(
-                    "unknown restart policy `{unknown}`; \
-                     expected one of: `always`, `on_failure`, `on_abnormal`, `never`"
-                ),
-            );
-            return None;
-        }
+    let written = text.value();
+    let known = words.variants.iter().find(|(word, _)| *word == written);
+    let Some((_, variant)) = known else {
+        let known: Vec<_> = words
+            .variants
+            .iter()
+            .map(|(word, _)| format!("`{word}`"))
+            .collect();
+        let (what, known) = (words.what, known.join(", "));
+        diag.push(
+            text,
+            format!("unknown {what} `{written}`; expected one of: {known}"),
+        );
+        return None;
     };
-    Some(Value::Restart(Ident::new(variant, Span::call_site())))
+    Some(Value::Variant {
+        ty: Ident::new(words.ty, Span::call_site()),
+        variant: Ident::new(variant, Span::call_site()),
+    })
 }
 
 pub(crate) fn check_max_restarts(value: &Expr, diag: &mut Diag) -> Option<Value> {
-    let Expr::Lit(ExprLit {
-        lit: Lit::Str(text),
-        ..
-    }) = peel(value)
-    else {
+    let Some(text) = string(value) else {
         return Some(Value::Expr(value.to_token_stream()));
     };
     if text.value() == "unlimited" {
@@ -101,6 +135,24 @@ pub(crate) fn check_max_restarts(value: &Expr, diag: &mut Diag) -> Option<Value>
         "expected an integer, found a string; for no limit write `\"unlimited\"`",
     );
     None
+}
+
+pub(crate) fn check_max_deaths(value: &Expr, diag: &mut Diag) -> Option<Value> {
+    if let Expr::Lit(ExprLit {
+        lit: Lit::Int(number),
+        ..
+    }) = peel(value)
+    {
+        // What does not fit is too large as well. A suffix is for the compiler to judge.
+        if !matches!(number.base10_parse::<u128>(), Ok(1..=1000)) {
+            diag.push(
+                number,
+                "expected 1 to 1000; for no limit write `\"unlimited\"`",
+            );
+            return None;
+        }
+    }
+    check_max_restarts(value, diag)
 }
 
 pub(crate) fn check_guard(value: &Expr, diag: &mut Diag) -> Option<Value> {
@@ -115,26 +167,77 @@ pub(crate) fn check_guard(value: &Expr, diag: &mut Diag) -> Option<Value> {
 }
 
 pub(crate) fn check_duration(value: &Expr, diag: &mut Diag) -> Option<Value> {
+    check_duration_from(0, value, diag).map(Value::Expr)
+}
+
+pub(crate) fn check_max_deaths_within(value: &Expr, diag: &mut Diag) -> Option<Value> {
+    check_duration_from(1, value, diag).map(Value::Expr)
+}
+
+pub(crate) fn check_stop_timeout(value: &Expr, diag: &mut Diag) -> Option<Value> {
+    match string(value).map(LitStr::value).as_deref() {
+        Some("unlimited") => Some(Value::Expr(quote!(::core::time::Duration::MAX))),
+        Some(text) if is_word(text) => {
+            let message = "expected a whole number and a unit, such as `\"250ms\"`; \
+                           for no limit write `\"unlimited\"`";
+            diag.push(value, message);
+            None
+        }
+        _ => check_duration(value, diag),
+    }
+}
+
+pub(crate) fn check_hang_timeout(value: &Expr, diag: &mut Diag) -> Option<Value> {
+    match string(value).map(LitStr::value).as_deref() {
+        Some("off") => Some(Value::Expr(quote!(::core::option::Option::None))),
+        Some(text) if is_word(text) => {
+            let message = "expected a whole number and a unit, such as `\"250ms\"`; \
+                           if nobody shall look write `\"off\"`";
+            diag.push(value, message);
+            None
+        }
+        _ => check_duration_from(10, value, diag).map(Value::Some),
+    }
+}
+
+/// Whether `text` means to be no number at all.
+fn is_word(text: &str) -> bool {
+    text.starts_with(char::is_alphabetic)
+}
+
+/// A duration of at least so many milliseconds.
+fn check_duration_from(least: u64, value: &Expr, diag: &mut Diag) -> Option<TokenStream> {
     let Expr::Lit(ExprLit { lit, .. }) = peel(value) else {
-        return Some(Value::Expr(value.to_token_stream()));
+        return Some(value.to_token_stream());
     };
-    match lit {
+    let (token, message) = match lit {
         Lit::Str(text) => match Literal::parse(&text.value()) {
-            Ok(literal) => Some(Value::Expr(literal.to_tokens())),
-            Err(message) => {
-                diag.push(text, message);
-                None
-            }
+            Ok(literal) if literal.is_at_least(least) => return Some(literal.to_tokens()),
+            Ok(_) => (
+                text.to_token_stream(),
+                format!("expected a duration of at least `\"{least}ms\"`"),
+            ),
+            Err(message) => (text.to_token_stream(), message),
         },
-        Lit::Int(number) => {
-            diag.push(number, duration::needs_unit(number.base10_digits()));
-            None
-        }
-        Lit::Float(number) => {
-            diag.push(number, duration::needs_unit("250"));
-            None
-        }
-        _ => Some(Value::Expr(value.to_token_stream())),
+        Lit::Int(number) => (
+            number.to_token_stream(),
+            duration::needs_unit(number.base10_digits()),
+        ),
+        Lit::Float(number) => (number.to_token_stream(), duration::needs_unit("250")),
+        _ => return Some(value.to_token_stream()),
+    };
+    diag.push(token, message);
+    None
+}
+
+/// The text of a string literal.
+fn string(value: &Expr) -> Option<&LitStr> {
+    match peel(value) {
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(text),
+            ..
+        }) => Some(text),
+        _ => None,
     }
 }
 
