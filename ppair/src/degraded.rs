@@ -16,8 +16,8 @@ use crate::state::segment::Segment;
 use crate::sys::fork::{Side, fork};
 use crate::sys::process::Alone;
 use crate::sys::{clock, process, signal, wait};
-use crate::watchdog::driver::{Image, Running, WatchDog};
-use crate::worker::{Worker, die_with};
+use crate::watchdog::driver::{Equipment, Image, Running, WatchDog};
+use crate::worker::{Worker, hold_on_to};
 use crate::world::{WAITED, World};
 
 /// A degraded pair that may become one again.
@@ -26,6 +26,7 @@ struct Degraded {
     options: Options,
     world: World,
     segment: &'static Segment,
+    equipment: &'static Equipment,
     worker: Worker,
     restarts: u32,
     since: Duration,
@@ -40,6 +41,7 @@ pub(crate) fn begin(
     options: Options,
     world: World,
     segment: &'static Segment,
+    equipment: &'static Equipment,
     worker: Worker,
     restarts: u32,
 ) {
@@ -48,6 +50,7 @@ pub(crate) fn begin(
         options,
         world,
         segment,
+        equipment,
         worker,
         restarts,
         since: now,
@@ -103,6 +106,7 @@ impl Degraded {
                         errno: errno as i32,
                     });
                 }
+                self.equipment.manager.hide(&alone);
                 self.worker.repaired(incarnation);
                 checkpoint::clear_after_commit();
                 true
@@ -118,7 +122,8 @@ impl Degraded {
             });
         }
         if became_worker {
-            die_with(watchdog);
+            let tether = self.equipment.tether.as_ref();
+            hold_on_to(tether, watchdog, self.options.on_watchdog_death);
         }
         became_worker
     }
@@ -138,6 +143,7 @@ impl Degraded {
         let baton = Baton {
             watchdog,
             segment: 0,
+            tether: [-1; 2],
             worker,
             since: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
             incarnation,
@@ -148,7 +154,8 @@ impl Degraded {
             ignored: 0,
         };
         let file = self.segment.file();
-        let errno = Relay::new(baton, file, self.world).exec();
+        let tether = self.equipment.tether.as_ref();
+        let errno = Relay::new(baton, file, tether, self.world).exec();
         // The system is short of something. The worker runs, so this image watches over it, and tries again when there is
         // a next worker to be started.
         say(&Say::Failed {
@@ -158,10 +165,17 @@ impl Degraded {
         let image = Image::Used(Box::new(Relay::new(
             Baton { worker: 0, ..baton },
             file,
+            tether,
             self.world,
         )));
-        let mut dog =
-            WatchDog::new(self.options, self.world, alone, self.segment).continued(image, &baton);
+        let mut dog = WatchDog::new(
+            self.options,
+            self.world,
+            alone,
+            self.segment,
+            self.equipment,
+        )
+        .continued(image, &baton);
         dog.run_with(Some(Running { pid: worker, since }));
         // A used image forks nothing and serves nobody, so this is never reached.
         process::exit_now(crate::exit::SYSTEM)

@@ -62,6 +62,33 @@ pub enum Event<'a> {
         /// The generation that is committed.
         generation: u64,
     },
+    /// A worker gave no sign of life for `hang_timeout` (`event=hung`). It gets a SIGABRT.
+    Hung {
+        /// The process id of the worker.
+        worker: i32,
+        /// The number of the worker.
+        incarnation: u32,
+        /// The heart that was silent; `None` if the worker has given no sign of life at all.
+        heart: Option<&'a str>,
+        /// For how long.
+        silent: Duration,
+    },
+    /// A worker does not end when it is asked to, and is killed (`event=killing`).
+    Killing {
+        /// The process id of the worker.
+        worker: i32,
+        /// The number of the worker.
+        incarnation: u32,
+        /// `stop_timeout` or `hang`.
+        reason: &'static str,
+    },
+    /// Processes that a dead worker had started were killed (`event=orphans`).
+    Orphans {
+        /// The number of the worker.
+        incarnation: u32,
+        /// How many.
+        killed: u32,
+    },
     /// A degraded watch dog has a worker again (`event=repaired`).
     Repaired {
         /// How long it was degraded.
@@ -218,6 +245,30 @@ fn write_event(line: &mut Line, event: &Event<'_>) -> fmt::Result {
              incarnation={incarnation} generation={generation}",
             Seconds(after)
         ),
+        Event::Hung {
+            worker,
+            incarnation,
+            heart,
+            silent,
+        } => {
+            write!(line, "hung worker={worker} incarnation={incarnation}")?;
+            if let Some(heart) = heart {
+                write!(line, " heart={}", Quoted(heart))?;
+            }
+            write!(line, " silent={}", Seconds(silent))
+        }
+        Event::Killing {
+            worker,
+            incarnation,
+            reason,
+        } => write!(
+            line,
+            "killing worker={worker} incarnation={incarnation} reason={reason}"
+        ),
+        Event::Orphans {
+            incarnation,
+            killed,
+        } => write!(line, "orphans incarnation={incarnation} killed={killed}"),
         Event::RolledBack { origin } => write!(
             line,
             "rolled_back state={} from={} to={} reason={}",

@@ -46,18 +46,6 @@ impl Exit {
             Self::Signal { signal, .. } => status_of_signal(signal),
         }
     }
-
-    /// Whether it was the worker's own doing, so that what it started from may be to blame. Who ends a worker from outside says
-    /// nothing of its hard state.
-    pub(crate) const fn is_own_doing(self) -> bool {
-        !matches!(
-            self,
-            Self::Signal {
-                signal: SIGKILL | SIGHUP | SIGINT | SIGTERM,
-                ..
-            }
-        )
-    }
 }
 
 /// What made a worker end.
@@ -88,11 +76,25 @@ pub(crate) struct Ending {
 
 impl Ending {
     /// The end of a worker that nothing but itself made end, for all that is known.
+    #[cfg(test)]
     pub(crate) const fn own(exit: Exit) -> Self {
         Self {
             exit,
             reason: Reason::Own,
         }
+    }
+
+    /// Whether it was the worker's own doing, so that what it started from may be to blame: also if it hung, or took all the memory. Who
+    /// ends a worker from outside says nothing of its hard state.
+    pub(crate) const fn is_own_doing(self) -> bool {
+        let from_outside = matches!(
+            self.exit,
+            Exit::Signal {
+                signal: SIGKILL | SIGHUP | SIGINT | SIGTERM,
+                ..
+            }
+        );
+        matches!(self.reason, Reason::Hang | Reason::Oom) || !from_outside
     }
 
     /// Whether `policy` restarts a worker that ended so: systemd's table, see [`Restart`].
@@ -154,10 +156,14 @@ mod tests {
             core: false,
         };
         for signal in [SIGKILL, SIGTERM, SIGINT, SIGHUP] {
-            assert!(!by(signal).is_own_doing(), "{signal}");
+            assert!(!Ending::own(by(signal)).is_own_doing(), "{signal}");
         }
         for exit in [by(SIGPIPE), by(11), by(6), Exit::Code(1), Exit::Code(101)] {
-            assert!(exit.is_own_doing(), "{exit:?}");
+            assert!(Ending::own(exit).is_own_doing(), "{exit:?}");
+        }
+        for reason in [Reason::Hang, Reason::Oom] {
+            let exit = by(SIGKILL);
+            assert!(Ending { exit, reason }.is_own_doing(), "{reason:?}");
         }
     }
     const fn killed(signal: i32) -> Exit {

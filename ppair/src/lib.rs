@@ -12,12 +12,14 @@ compile_error!(
 #[doc(hidden)]
 pub mod __private;
 mod config;
+mod counters;
 mod death;
 mod degraded;
 mod environment;
 mod event;
 mod exit;
 mod fixed;
+mod heart;
 #[cfg(any(feature = "bytemuck", feature = "zerocopy"))]
 pub mod interop;
 mod log;
@@ -34,11 +36,13 @@ mod worker;
 mod world;
 
 pub use config::{Config, OnWatchdogDeath, Orphans, Restart, ThreadPanic};
+pub use counters::Counters;
 pub use death::{Cause, Death};
 pub use event::{Event, Next};
 pub use fixed::{
     CapacityError, Elapsed, Maybe, NotEarlier, Text, Timestamp, Vector, VectorIntoIter,
 };
+pub use heart::{Heart, alive, heart};
 pub use pair::{NoSetup, Pair, Prepared};
 pub use parameter::Parameter;
 pub use ppair_macros::{HardState, main};

@@ -6,7 +6,8 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use std::io::Write;
 use std::panic::{self, AssertUnwindSafe};
 
-use crate::config::{Config, Options};
+use crate::config::{Config, OnWatchdogDeath, Options};
+use crate::counters::Counters;
 use crate::environment::{self, Environment};
 use crate::event::Event as Say;
 use crate::log::say;
@@ -17,11 +18,13 @@ use crate::state::restored::{self, Restored};
 use crate::state::segment::{RegionSpec, Segment};
 use crate::state::stored::Stored;
 use crate::sys::process::{self, Alone};
+use crate::sys::tether::Tether;
 use crate::sys::{clock, stderr};
-use crate::watchdog::driver::{Image, WatchDog};
-use crate::worker::{Beginning, Room, Worker};
+use crate::watchdog::driver::{Equipment, Image, WatchDog};
+use crate::watchdog::manager::Manager;
+use crate::worker::{Beginning, Contact, Room, Worker};
 use crate::world::World;
-use crate::{degraded, exit};
+use crate::{degraded, exit, heart};
 
 /// A process pair that is being put together, without the attribute.
 ///
@@ -176,7 +179,7 @@ impl Pair {
     /// Runs `setup` now, once, in the watch dog. What it returns is inherited by every worker, who can take it as `&S`.
     ///
     /// It is run again only if the pair was degraded and has been repaired.
-    pub fn setup<S: 'static>(self, setup: impl FnOnce() -> S) -> Pair<S> {
+    pub fn setup<S: 'static>(mut self, setup: impl FnOnce() -> S) -> Pair<S> {
         let value = self.run_setup(setup);
         self.with_setup(value)
     }
@@ -184,7 +187,7 @@ impl Pair {
     /// As [`setup`](Self::setup), with a `setup` that can fail: its error is printed, and the program ends with exit status
     /// 78 before any fork.
     pub fn try_setup<S: 'static, E: Display>(
-        self,
+        mut self,
         setup: impl FnOnce() -> Result<S, E>,
     ) -> Pair<S> {
         match self.run_setup(setup) {
@@ -200,7 +203,7 @@ impl Pair {
     }
 
     /// Runs `setup`. If a worker runs already, a panic must not be its end.
-    fn run_setup<T>(&self, setup: impl FnOnce() -> T) -> T {
+    fn run_setup<T>(&mut self, setup: impl FnOnce() -> T) -> T {
         if !self.watches_over_worker() {
             return setup();
         }
@@ -238,24 +241,29 @@ impl Pair {
 
     /// Watches over a worker that runs while `setup` fails in the fresh image. When it dies, the program is started afresh
     /// once more, so that `setup` has another chance.
-    fn watch_without_setup(&self, reason: &str) -> ! {
-        let Some(Resumed { baton, file }) = &self.resumed else {
+    fn watch_without_setup(&mut self, reason: &str) -> ! {
+        let Some(Resumed {
+            baton,
+            file,
+            tether,
+        }) = self.resumed.take()
+        else {
             refuse(reason)
         };
         let later = format!("{reason}; the worker goes on, and setup is tried again when it dies");
         say(&Say::Warning { reason: &later });
-        // The relay and the segment last as long as the process; this is its last function.
-        let file = match file.try_clone() {
-            Ok(file) => Box::leak(Box::new(file)),
-            Err(_) => refuse(reason),
-        };
+        // The relay, the tether and the segment last as long as the process; this is its last function.
+        let file = Box::leak(Box::new(file));
+        let equipment: &'static Equipment = Box::leak(Box::new(Equipment {
+            tether,
+            manager: Manager::of_environment().0,
+            on_event: None,
+        }));
         let world = World::resume(baton.mask, baton.ignored);
         let image = Image::Used(Box::new(Relay::new(
-            Baton {
-                worker: 0,
-                ..*baton
-            },
+            Baton { worker: 0, ..baton },
             file,
+            equipment.tether.as_ref(),
             world,
         )));
         // An empty segment: what the workers commit is not for this image to know.
@@ -263,8 +271,8 @@ impl Pair {
             Ok(segment) => Box::leak(Box::new(segment)),
             Err(errno) => fail("cannot make shared memory", errno),
         };
-        let mut dog =
-            WatchDog::new(self.options, world, only_one_thread(), segment).continued(image, baton);
+        let mut dog = WatchDog::new(self.options, world, only_one_thread(), segment, equipment)
+            .continued(image, &baton);
         dog.run_with(baton.running());
         // A used image forks nothing and serves nobody, so this is never reached.
         process::exit_now(exit::SYSTEM)
@@ -380,7 +388,9 @@ impl<S: 'static> Pair<S> {
         // What `setup` has printed without a line feed would otherwise be printed by every worker.
         let _ = std::io::stdout().flush();
         let file_is_new = resumed.is_none();
-        let (file, baton) = resumed.map(|resumed| (resumed.file, resumed.baton)).unzip();
+        let (file, resumed) = resumed
+            .map(|resumed| (resumed.file, (resumed.baton, resumed.tether)))
+            .unzip();
         let segment = if let Some(file) = file {
             // What the pair was given is in there.
             Segment::adopt(file, specs)
@@ -397,6 +407,7 @@ impl<S: 'static> Pair<S> {
         if file_is_new {
             say_unwanted(segment);
         }
+        let manager = the_manager();
         if off {
             if let Err(errno) = segment.fence(1) {
                 fail("cannot hand over the hard state", errno);
@@ -405,18 +416,33 @@ impl<S: 'static> Pair<S> {
                 incarnation: 1,
                 last_death: None,
                 degraded: false,
+                counters: Counters::default(),
+                died_at: None,
             };
-            return enter(Room::new(), beginning, segment, options);
+            let contact = Contact {
+                tether: None,
+                manager: Some(Box::leak(Box::new(manager))),
+                is_alone: true,
+            };
+            return enter(Room::new(), beginning, segment, options, contact);
         }
         let alone = only_one_thread();
-        let (world, watchdog) = match baton {
-            None => (World::enter(), None),
-            Some(baton) => (Ok(World::resume(baton.mask, baton.ignored)), Some(baton)),
+        let (world, tether, watchdog) = match resumed {
+            None => (World::enter(), make_tether(options.on_watchdog_death), None),
+            Some((baton, tether)) => {
+                let world = World::resume(baton.mask, baton.ignored);
+                (Ok(world), tether, Some(baton))
+            }
         };
+        let equipment: &'static Equipment = Box::leak(Box::new(Equipment {
+            tether,
+            manager,
+            on_event: None,
+        }));
         let world =
             world.unwrap_or_else(|errno| fail("cannot block the signals of the watch dog", errno));
         // On the heap, where a worker only reads it: on the stack it would be copied, with all the pages that it fills.
-        let mut dog = Box::new(WatchDog::new(options, world, alone, segment));
+        let mut dog = Box::new(WatchDog::new(options, world, alone, segment, equipment));
         let room = Room::new();
         let role = match watchdog {
             None => dog.run(),
@@ -427,16 +453,28 @@ impl<S: 'static> Pair<S> {
         };
         let dog: &'static WatchDog = Box::leak(dog);
         let beginning = dog.beginning(role);
-        let worker = enter(room, beginning, segment, options);
+        let contact = Contact {
+            tether: equipment.tether.as_ref(),
+            manager: Some(&equipment.manager),
+            is_alone: false,
+        };
+        let worker = enter(room, beginning, segment, options, contact);
         if beginning.degraded {
-            degraded::begin(options, world, segment, worker.clone(), dog.restarts());
+            let restarts = dog.restarts();
+            degraded::begin(options, world, segment, equipment, worker.clone(), restarts);
         }
         worker
     }
 }
 
 /// Recovers the hard state and makes the worker.
-fn enter(room: Room, beginning: Beginning, segment: &'static Segment, options: Options) -> Worker {
+fn enter(
+    room: Room,
+    beginning: Beginning,
+    segment: &'static Segment,
+    options: Options,
+    contact: Contact,
+) -> Worker {
     if options.guard {
         if let Err(errno) = segment.guard() {
             say(&Say::Failed {
@@ -459,7 +497,36 @@ fn enter(room: Room, beginning: Beginning, segment: &'static Segment, options: O
             say(&Say::RolledBack { origin });
         }
     }
-    Worker::new(room, beginning, segment, recovered)
+    let worker = Worker::new(room, beginning, segment, recovered, contact);
+    if options.hang_timeout.is_some() && !contact.is_alone {
+        heart::begin(segment, worker.identity());
+    }
+    worker
+}
+
+/// The way to the service manager that has started the program, if one has.
+fn the_manager() -> Manager {
+    let (manager, problem) = Manager::of_environment();
+    if let Some((address, errno)) = problem {
+        let reason = format!(
+            "NOTIFY_SOCKET={address:?} cannot be used ({}); the service manager hears nothing of the pair",
+            errno.desc()
+        );
+        say(&Say::Warning { reason: &reason });
+    }
+    manager
+}
+
+/// Without one the pair goes on: a worker then learns of its watch dog's death in the second best way.
+fn make_tether(then: OnWatchdogDeath) -> Option<Tether> {
+    let made = Tether::new(then == OnWatchdogDeath::Exit);
+    made.inspect_err(|errno| {
+        say(&Say::Failed {
+            call: "socketpair",
+            errno: *errno as i32,
+        });
+    })
+    .ok()
 }
 
 /// Tells of the stored checkpoints that nothing in the program takes.

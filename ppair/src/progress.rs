@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use crate::config::Options;
-use crate::exit::Exit;
+use crate::exit::Ending;
 
 /// Counts restarts in a row without progress.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,10 +83,10 @@ impl Ladder {
 
     /// Decides on a death: whether the next worker starts from an older checkpoint. A worker that was ended from outside
     /// counts for neither side: nothing says what it would have come to.
-    pub(crate) fn on_death(&mut self, progressed: bool, exit: Exit) -> bool {
+    pub(crate) fn on_death(&mut self, progressed: bool, ending: Ending) -> bool {
         if progressed {
             self.failed = 0;
-        } else if exit.is_own_doing() {
+        } else if ending.is_own_doing() {
             self.failed += 1;
         }
         let steps = self.failed >= Self::TRIES;
@@ -110,7 +110,6 @@ pub(crate) struct DeathWindow {
     limited: bool,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the driver has none yet"))]
 impl DeathWindow {
     /// The window that `options` describe, before any death.
     pub(crate) fn new(options: &Options) -> Self {
@@ -142,6 +141,7 @@ impl DeathWindow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit::Exit;
 
     fn delays(options: &Options, deaths: usize) -> Vec<Verdict> {
         let mut budget = Budget::default();
@@ -214,14 +214,14 @@ mod tests {
         assert_eq!(deaths, [false, true, false, true, false, true, false, true]);
     }
 
-    const PANIC: Exit = Exit::Code(101);
+    const PANIC: Ending = Ending::own(Exit::Code(101));
 
     #[test]
     fn workers_that_are_killed_from_outside_keep_their_checkpoint() {
-        let kill = Exit::Signal {
+        let kill = Ending::own(Exit::Signal {
             signal: 9,
             core: false,
-        };
+        });
         let mut ladder = Ladder::default();
         assert!((0..100).all(|_| !ladder.on_death(false, kill)));
         assert!(!ladder.on_death(false, PANIC));

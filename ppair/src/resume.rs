@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::sys::exec::Image;
+use crate::sys::tether::Tether;
 use crate::sys::{Errno, memory, process};
 use crate::watchdog::driver::Running;
 use crate::world::World;
@@ -23,6 +24,8 @@ pub(crate) struct Baton {
     pub(crate) watchdog: i32,
     /// The descriptor of the segment.
     pub(crate) segment: i32,
+    /// Those of the tether; -1 if there is none.
+    pub(crate) tether: [i32; 2],
     /// The worker that runs, with the time of its start in nanoseconds, or 0 if its successor is to be forked.
     pub(crate) worker: i32,
     pub(crate) since: u64,
@@ -41,6 +44,7 @@ impl Baton {
         let Self {
             watchdog,
             segment,
+            tether: [tether, tethered],
             worker,
             since,
             incarnation,
@@ -50,7 +54,7 @@ impl Baton {
             ignored,
         } = self;
         format!(
-            "{watchdog},{segment},{worker},{since},{incarnation},{generation},{restarts},{mask},{ignored}"
+            "{watchdog},{segment},{tether},{tethered},{worker},{since},{incarnation},{generation},{restarts},{mask},{ignored}"
         )
     }
 
@@ -59,6 +63,7 @@ impl Baton {
         let baton = Self {
             watchdog: parts.next()?.parse().ok()?,
             segment: parts.next()?.parse().ok()?,
+            tether: [parts.next()?.parse().ok()?, parts.next()?.parse().ok()?],
             worker: parts.next()?.parse().ok()?,
             since: parts.next()?.parse().ok()?,
             incarnation: parts.next()?.parse().ok()?,
@@ -84,6 +89,7 @@ impl Baton {
 pub(crate) struct Resumed {
     pub(crate) baton: Baton,
     pub(crate) file: OwnedFd,
+    pub(crate) tether: Option<Tether>,
 }
 
 impl Resumed {
@@ -101,7 +107,16 @@ impl Resumed {
             .filter(|baton| baton.watchdog == process::pid());
         let take_over = |baton: Baton| {
             let file = memory::adopt_inherited(baton.segment)?;
-            Ok(Self { baton, file })
+            // Without it the pair goes on; the worker hears of the watch dog's death as soon as this image lets go of its end, so it must not.
+            let tether = match baton.tether {
+                [-1, -1] => None,
+                numbers => Some(Tether::adopt(numbers)?),
+            };
+            Ok(Self {
+                baton,
+                file,
+                tether,
+            })
         };
         baton.map(take_over).transpose()
     }
@@ -116,17 +131,25 @@ impl Resumed {
 #[derive(Debug)]
 pub(crate) struct Relay {
     segment: &'static OwnedFd,
+    tether: Option<&'static Tether>,
     world: World,
     image: Image,
 }
 
 impl Relay {
     /// Makes it ready for `baton`, whose descriptor and signals are filled in.
-    pub(crate) fn new(mut baton: Baton, segment: &'static OwnedFd, world: World) -> Self {
+    pub(crate) fn new(
+        mut baton: Baton,
+        segment: &'static OwnedFd,
+        tether: Option<&'static Tether>,
+        world: World,
+    ) -> Self {
         baton.segment = segment.as_raw_fd();
+        baton.tether = tether.map_or([-1; 2], Tether::numbers);
         (baton.mask, baton.ignored) = world.to_bits();
         Self {
             segment,
+            tether,
             world,
             image: Image::of_this_program(VARIABLE, &baton.to_text()),
         }
@@ -137,7 +160,11 @@ impl Relay {
         let prepared = self
             .world
             .reset_dispositions()
-            .and_then(|()| memory::set_inherited(self.segment, true));
+            .and_then(|()| memory::set_inherited(self.segment, true))
+            .and_then(|()| {
+                self.tether
+                    .map_or(Ok(()), |tether| tether.set_inherited(true))
+            });
         match prepared {
             Ok(()) => self.image.exec(),
             Err(errno) => errno,
@@ -152,6 +179,7 @@ mod tests {
     const BATON: Baton = Baton {
         watchdog: 4711,
         segment: 3,
+        tether: [4, -1],
         worker: 4713,
         since: 123_456_789,
         incarnation: 2,
@@ -171,10 +199,10 @@ mod tests {
         for text in [
             "",
             "1",
-            "1,2,3,4,5,6,7,8",
             "1,2,3,4,5,6,7,8,9,10",
-            "1,2,3,4,5,6,7,8,x",
-            "-,2,3,4,5,6,7,8,9",
+            "1,2,3,4,5,6,7,8,9,10,11,12",
+            "1,2,3,4,5,6,7,8,9,10,x",
+            "-,2,3,4,5,6,7,8,9,10,11",
         ] {
             assert_eq!(Baton::from_text(text), None, "{text:?}");
         }

@@ -1,10 +1,13 @@
 //! `Worker`: what a worker knows of itself.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::time::Duration;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use static_assertions::assert_impl_all;
 
+use crate::config::OnWatchdogDeath;
+use crate::counters::Counters;
 use crate::death::Death;
 use crate::event::Event as Say;
 use crate::log::say;
@@ -15,9 +18,11 @@ use crate::state::recovery::{Origin, Recovered};
 use crate::state::restored::{self, Restored};
 use crate::state::segment::Segment;
 use crate::state::stored::Stored;
-use crate::sys::process;
 use crate::sys::signal::{self, SIGTERM};
+use crate::sys::tether::Tether;
 use crate::sys::unforked::Unforked;
+use crate::sys::{clock, process};
+use crate::watchdog::manager::Manager;
 
 /// What a worker knows of itself: which one it is, why the one before it died, and what it starts from.
 ///
@@ -47,6 +52,20 @@ pub(crate) struct Beginning {
     pub(crate) incarnation: u32,
     pub(crate) last_death: Option<&'static Death>,
     pub(crate) degraded: bool,
+    pub(crate) counters: Counters,
+    /// When the last worker was found dead.
+    pub(crate) died_at: Option<Duration>,
+}
+
+/// How a worker reaches whoever wants to know of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Contact {
+    /// The way to the watch dog; `None` if the system refused it, or there is no watch dog.
+    pub(crate) tether: Option<&'static Tether>,
+    /// The service manager. Only who has no watch dog speaks to it by itself.
+    pub(crate) manager: Option<&'static Manager>,
+    /// Whether there is no watch dog at all.
+    pub(crate) is_alone: bool,
 }
 
 struct Inner {
@@ -57,6 +76,8 @@ struct Inner {
     checkpoints: Mutex<Vec<Box<dyn MarkHealthy>>>,
     degraded: AtomicBool,
     last_death: Option<&'static Death>,
+    counters: Counters,
+    contact: Contact,
     segment: &'static Segment,
     origins: Vec<Origin>,
     /// What became of the stored checkpoints, as soon as somebody asks.
@@ -111,9 +132,17 @@ impl Worker {
         begin: Beginning,
         segment: &'static Segment,
         recovered: Vec<Recovered>,
+        contact: Contact,
     ) -> Self {
         room.unforked.set(begin.incarnation);
+        let mut counters = begin.counters;
+        if begin.died_at.is_some() || begin.incarnation == 1 {
+            // The watch dog counts this start in its own memory, which is another one by now.
+            counters.count_start(begin.died_at, clock::now());
+        }
         let inner = Inner {
+            counters,
+            contact,
             unforked: room.unforked,
             checkpoints: Mutex::new(Vec::new()),
             incarnation: AtomicU32::new(begin.incarnation),
@@ -197,6 +226,54 @@ impl Worker {
         &self.inner.origins
     }
 
+    /// Says that the service is up: a service manager that has started the program with `Type=notify` hears `READY=1`, from the watch dog, as that
+    /// is the process that it knows. Without such a manager it does nothing.
+    ///
+    /// Each worker may say it; the manager hears it once.
+    pub fn ready(&self) {
+        let incarnation = self.inner.unforked.get();
+        if incarnation == 0 {
+            // A process that the worker has forked speaks for nobody.
+            return;
+        }
+        let Contact {
+            tether,
+            manager,
+            is_alone,
+        } = self.inner.contact;
+        if is_alone || self.is_degraded() {
+            if let Some(manager) = manager {
+                manager.tell_ready(incarnation);
+            }
+            return;
+        }
+        let told = self.inner.segment.set_ready(incarnation);
+        let told = told.and_then(|()| tether.map_or(Ok(()), Tether::wake_watchdog));
+        if let Err(errno) = told {
+            say(&Say::Failed {
+                call: "send",
+                errno: errno as i32,
+            });
+        }
+    }
+
+    /// Whether the watch dog lives, so that this worker would have a successor. Always false while [degraded](Self::is_degraded) and with
+    /// `PPAIR=off`; otherwise it can become false only under [`OnWatchdogDeath::Continue`](crate::OnWatchdogDeath::Continue), or while the worker
+    /// ends.
+    #[must_use]
+    pub fn has_watchdog(&self) -> bool {
+        let Contact {
+            tether, is_alone, ..
+        } = self.inner.contact;
+        !is_alone && !self.is_degraded() && tether.is_none_or(Tether::has_watchdog)
+    }
+
+    /// What the watch dog had counted when this worker began: restarts, deaths by cause, how long the service was away.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.inner.counters
+    }
+
     /// Keeps what is committed now, of each [`Checkpoint`](crate::Checkpoint) of the pair, as its healthy checkpoint: what workers go back to
     /// when they die without progress from both the last checkpoint and the one before it.
     ///
@@ -243,18 +320,25 @@ impl Worker {
     }
 }
 
-/// The worker does not outlive its watch dog: without one it would have no successor, and whoever starts the program again
-/// would have two.
-pub(crate) fn die_with(watchdog: i32) {
-    if let Err(errno) = process::die_with_parent() {
-        say(&Say::Failed {
-            call: "prctl",
-            errno: errno as i32,
-        });
+/// Lets a new worker learn of its watch dog's death. By default it does not outlive it: without one it would have no successor, and whoever
+/// starts the program again would have two.
+pub(crate) fn hold_on_to(tether: Option<&Tether>, watchdog: i32, then: OnWatchdogDeath) {
+    let held = tether.map(Tether::hold_as_worker);
+    if then == OnWatchdogDeath::Continue {
         return;
     }
+    if held != Some(Ok(())) {
+        // The second best way: it is forgotten if the worker changes its user.
+        if let Err(errno) = process::die_with_parent() {
+            say(&Say::Failed {
+                call: "prctl",
+                errno: errno as i32,
+            });
+            return;
+        }
+    }
     if process::parent() != watchdog {
-        // It died before the request was made.
+        // It died before it was asked for.
         let _ = signal::kill(process::pid(), SIGTERM);
     }
 }

@@ -1,14 +1,18 @@
 //! The signals of the program as it was started: kept while the watch dog has its own, given back to every worker.
 
 use crate::sys::Errno;
-use crate::sys::signal::{self, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, Set};
+use crate::sys::signal::{
+    self, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH,
+    Set,
+};
 
 /// The signals that ask a program to stop.
 const STOPS: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
 /// What the watch dog waits for.
-pub(crate) const WAITED: Set =
-    Set::of(&[SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTERM, SIGCHLD]);
+pub(crate) const WAITED: Set = Set::of(&[
+    SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTERM, SIGCHLD, SIGCONT, SIGTSTP, SIGWINCH,
+]);
 
 /// The saved world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +53,11 @@ impl World {
     pub(crate) fn stops(self, taken: signal::Taken) -> bool {
         let hangs_up = taken.signal == SIGHUP && !taken.from_kernel;
         STOPS.contains(&taken.signal) && !self.ignored.has(taken.signal) && !hangs_up
+    }
+
+    /// Whether a terminal's `^Z` stops the program: not if it was started with that ignored.
+    pub(crate) fn suspends(self) -> bool {
+        !self.ignored.has(SIGTSTP)
     }
 
     /// Whether a terminal that sent `signal` to this process sent it to the other members of its group as well. Only a

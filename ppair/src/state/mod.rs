@@ -11,6 +11,7 @@ pub(crate) mod differences;
 pub(crate) mod edit;
 pub(crate) mod fit;
 pub(crate) mod hard_state;
+pub(crate) mod hearts;
 pub(crate) mod keep;
 pub(crate) mod layout;
 pub(crate) mod recovery;

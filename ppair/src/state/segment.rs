@@ -14,6 +14,7 @@ use super::black_box::{self, BlackBox};
 use super::blob::{self, blob_words};
 use super::bytes::{layout, stage};
 use super::checkpoint::with_stack_for;
+use super::hearts::{self, Hearts};
 use super::keep::Reject;
 use super::layout::Layout;
 use super::region::{LINE_WORDS, REJECTED, Region, Shape};
@@ -24,7 +25,7 @@ use crate::sys::memory::{self, Mapping, PAGE};
 
 /// "ppairseg", and the version of everything that lies behind it.
 const MAGIC: u64 = u64::from_be_bytes(*b"ppairseg");
-const FORMAT: u64 = 3;
+const FORMAT: u64 = 4;
 
 /// The head of the segment. It is never borrowed as such: access goes word by word, at the places that its offsets give.
 #[allow(dead_code, reason = "only its layout is used")]
@@ -36,7 +37,9 @@ struct Header {
     regions: u64,
     /// How many stored checkpoints the pair was given.
     restored: u64,
-    reserved: [u64; 3],
+    /// The last incarnation that said that the service is up.
+    ready: u64,
+    reserved: [u64; 2],
 }
 
 const HEADER_MAGIC: usize = offset_of!(Header, magic) / WORD;
@@ -44,11 +47,14 @@ const HEADER_FORMAT: usize = offset_of!(Header, format) / WORD;
 const HEADER_SIZE: usize = offset_of!(Header, words) / WORD;
 const HEADER_REGIONS: usize = offset_of!(Header, regions) / WORD;
 const HEADER_RESTORED: usize = offset_of!(Header, restored) / WORD;
+const HEADER_READY: usize = offset_of!(Header, ready) / WORD;
 const HEADER_WORDS: usize = size_of::<Header>() / WORD;
 const_assert_eq!(HEADER_WORDS, 8);
 
-/// Regions begin at a cache line, behind the head and the black box.
-const FIRST_REGION: usize = (HEADER_WORDS + black_box::WORDS).next_multiple_of(8);
+/// Hearts begin at a cache line, behind the head and the black box.
+const HEARTS: usize = (HEADER_WORDS + black_box::WORDS).next_multiple_of(LINE_WORDS);
+/// And regions behind them.
+const FIRST_REGION: usize = (HEARTS + hearts::WORDS).next_multiple_of(LINE_WORDS);
 
 /// What one checkpoint needs of the segment.
 #[derive(Clone, Debug)]
@@ -234,6 +240,25 @@ impl Segment {
     pub(crate) fn black_box(&self) -> BlackBox<'_> {
         let words = self.part(HEADER_WORDS, black_box::WORDS);
         BlackBox::new(words).expect("the slice has the black box's length")
+    }
+
+    /// The hearts.
+    pub(crate) fn hearts(&self) -> Hearts<'_> {
+        let words = self.part(HEARTS, hearts::WORDS);
+        Hearts::new(words).expect("the slice has the hearts' length")
+    }
+
+    /// The worker says that the service is up.
+    pub(crate) fn set_ready(&self, incarnation: u32) -> Result<(), Errno> {
+        self.part(HEADER_READY, 1)
+            .store(0, incarnation.into(), Ordering::Release)
+    }
+
+    /// The last incarnation that said so; 0 if none did.
+    pub(crate) fn ready(&self) -> u32 {
+        let ready = self.words()[HEADER_READY].load(Ordering::Acquire);
+        // More than that is what a wild write left.
+        u32::try_from(ready).unwrap_or(0)
     }
 
     /// The region of the checkpoint with this number, in the order of the specs.

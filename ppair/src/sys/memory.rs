@@ -72,7 +72,7 @@ pub(crate) fn write_at(fd: &OwnedFd, mut offset: usize, mut bytes: &[u8]) -> Res
 
 /// Moves a descriptor above those of standard input, output and error, whose numbers are free if a program has closed them:
 /// what is printed must not end up in a memory file.
-fn above_standard(fd: OwnedFd) -> Result<OwnedFd, Errno> {
+pub(crate) fn above_standard(fd: OwnedFd) -> Result<OwnedFd, Errno> {
     if fd.as_raw_fd() > 2 {
         return Ok(fd);
     }

@@ -2,14 +2,17 @@
 //! and returns plain data, and knows nothing of pairs, workers or hard states.
 
 pub(crate) mod atomic;
+pub(crate) mod children;
 pub(crate) mod clock;
 pub(crate) mod copy;
 pub(crate) mod exec;
 pub(crate) mod fork;
 pub(crate) mod memory;
+pub(crate) mod notify;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod stderr;
+pub(crate) mod tether;
 pub(crate) mod unforked;
 pub(crate) mod wait;
 

@@ -35,6 +35,12 @@ pub(crate) fn die_with_parent() -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
+/// From here on this process is the parent of what its children leave behind.
+pub(crate) fn adopt_orphans() -> Result<(), Errno> {
+    // SAFETY: `PR_SET_CHILD_SUBREAPER` takes an integer only.
+    Errno::result(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) }).map(drop)
+}
+
 /// Ends this process at once: no destructor, no `atexit` handler and no buffer of the user's runs.
 pub(crate) fn exit_now(code: u8) -> ! {
     // SAFETY: `_exit` may be called at any time, in any state of the process (signal-safety(7)).
@@ -84,6 +90,15 @@ pub(crate) fn take_variable(name: &str) -> Option<String> {
     // SAFETY: there is one thread, this one, as just seen, so nobody reads the environment meanwhile.
     unsafe { std::env::remove_var(name) };
     Some(value)
+}
+
+/// Takes variables out of the environment.
+pub(crate) fn remove_variables(_: &Alone, names: &[&str]) {
+    for name in names {
+        // SAFETY: an `Alone` is made only where there is one thread, and whoever holds one starts no other: nobody reads the environment
+        // meanwhile.
+        unsafe { std::env::remove_var(name) };
+    }
 }
 
 /// Whether this process may hold record locks (`fcntl`, `lockf`), which a forked child does not inherit.

@@ -8,7 +8,8 @@ use nix::libc;
 use super::Errno;
 
 pub(crate) use libc::{
-    SIGABRT, SIGCHLD, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
+    SIGABRT, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP,
+    SIGUSR1, SIGUSR2, SIGWINCH,
 };
 
 /// The name of a signal, as in `SIGSEGV`, without allocating; real-time and unknown ones have a number only.
@@ -66,6 +67,16 @@ pub(crate) fn block(set: Set) -> Result<Set, Errno> {
 /// Makes `set` the mask of this thread.
 pub(crate) fn set_mask(set: Set) -> Result<Set, Errno> {
     change_mask(libc::SIG_SETMASK, set)
+}
+
+/// Stops this process as a terminal's `^Z` does, until somebody continues it. SIGTSTP is blocked before and afterwards, and has its default
+/// disposition. Where nobody could continue it (no shell has it as a job), the kernel drops the signal and this returns at once.
+pub(crate) fn suspend() -> Result<(), Errno> {
+    kill(super::process::pid(), SIGTSTP)?;
+    let stops = Set::of(&[SIGTSTP]);
+    change_mask(libc::SIG_UNBLOCK, stops)?;
+    // It is here that the process stands still.
+    change_mask(libc::SIG_BLOCK, stops).map(drop)
 }
 
 /// The kernel's own call, and not the C library's: the kernel's set is the 64 bits of a [`Set`], and the page of `syscall` is

@@ -7,26 +7,29 @@
 
 use core::time::Duration;
 
+use super::alarms::{Alarm, Alarms};
+use super::birth::Forked;
 use super::machine::{Action, Event, Machine};
-use crate::config::Options;
-use crate::death::{Death, is_cause};
+use super::manager::Manager;
+use crate::config::{Options, Orphans};
+use crate::counters::Counters;
+use crate::death::Death;
 use crate::event::{Event as Say, Next};
 use crate::exit::Exit;
 use crate::log::say;
-use crate::progress::Ladder;
+use crate::progress::{DeathWindow, Ladder};
 use crate::resume::{Baton, Relay};
-use crate::state::keep::Reject;
-use crate::state::recovery::loss;
+use crate::state::hearts::Weakest;
 use crate::state::segment::Segment;
-use crate::sys::fork::{Side, fork};
 use crate::sys::process::Alone;
-use crate::sys::signal::{SIGCHLD, SIGKILL};
-use crate::sys::{Errno, clock, process, signal, wait};
-use crate::worker::{Beginning, die_with};
+use crate::sys::signal::SIGCHLD;
+use crate::sys::tether::Tether;
+use crate::sys::{Errno, children, clock, process, signal};
+use crate::worker::Beginning;
 use crate::world::{WAITED, World};
 
 /// How long the watch dog rests when the system refuses to let it wait.
-const REST: Duration = Duration::from_millis(10);
+pub(super) const REST: Duration = Duration::from_millis(10);
 
 /// The worker that runs.
 #[derive(Clone, Copy, Debug)]
@@ -44,33 +47,55 @@ pub(crate) enum Image {
     Used(Box<Relay>),
 }
 
+/// What the watch dog has beside its options and its segment, made ready before the first fork.
+#[derive(Debug)]
+pub(crate) struct Equipment {
+    /// The way by which worker and watch dog learn of each other; `None` if the system refused it.
+    pub(crate) tether: Option<Tether>,
+    /// The service manager that wants to hear of the pair.
+    pub(crate) manager: Manager,
+    /// Who else hears of events.
+    pub(crate) on_event: Option<fn(&Say<'_>)>,
+}
+
 /// The watch dog.
 #[derive(Debug)]
 pub(crate) struct WatchDog {
-    machine: Machine,
-    options: Options,
-    world: World,
+    pub(super) machine: Machine,
+    pub(super) options: Options,
+    pub(super) world: World,
     /// It starts no thread, and runs no code but its own.
-    alone: Alone,
-    segment: &'static Segment,
-    image: Image,
-    pid: i32,
+    pub(super) alone: Alone,
+    pub(super) segment: &'static Segment,
+    pub(super) equipment: &'static Equipment,
+    pub(super) image: Image,
+    pub(super) pid: i32,
     leads_session: bool,
-    incarnation: u32,
-    worker: Option<Running>,
+    pub(super) incarnation: u32,
+    pub(super) worker: Option<Running>,
+    /// Children that were there before the first worker: `setup` has started them.
+    pub(super) others: Vec<i32>,
+    /// Nobody could give a sign of life before then: the worker's start, or the end of a stop.
+    pub(super) hang_floor: Duration,
+    /// The worker is stopped, and so gives no signs of life.
+    pub(super) is_stopped: bool,
+    /// The heart that gave no sign of life, if that is why the worker was told to end.
+    pub(super) hung: Option<Weakest>,
     /// The generation when the worker started: more than that is progress.
-    generation: u64,
-    last_death: Option<Death>,
-    ladder: Ladder,
+    pub(super) generation: u64,
+    pub(super) last_death: Option<Death>,
+    pub(super) counters: Counters,
+    /// When the last worker was found dead.
+    pub(super) died_at: Option<Duration>,
+    pub(super) ladder: Ladder,
+    pub(super) window: DeathWindow,
     /// Whether the next worker starts from an older checkpoint.
-    steps_back: bool,
+    pub(super) steps_back: bool,
     /// One for each hard state.
-    proofs: Box<[Proof]>,
-    deadline: Option<Duration>,
-    /// When the worker's checkpoints count as healthy.
-    healthy_at: Option<Duration>,
+    pub(super) proofs: Box<[Proof]>,
+    pub(super) alarms: Alarms,
     /// Whether there was a fork since the last look at pending signals.
-    just_forked: bool,
+    pub(super) just_forked: bool,
     /// The system call that failed last, so that one that always fails does not fill the log.
     failed: Option<(&'static str, Errno)>,
 }
@@ -86,18 +111,11 @@ pub(crate) enum Role {
 
 /// What is known of the checkpoint of one hard state, by its generation.
 #[derive(Clone, Copy, Debug, Default)]
-struct Proof {
+pub(super) struct Proof {
     /// The worker that runs, or ran last, started with this one.
-    started: u64,
+    pub(super) started: u64,
     /// A worker that started with this one made progress. 0 if none did.
-    proven: u64,
-}
-
-/// What came of `Action::Fork`.
-enum Forked {
-    /// This process is the worker.
-    Worker,
-    Watchdog(Event),
+    pub(super) proven: u64,
 }
 
 impl WatchDog {
@@ -107,28 +125,45 @@ impl WatchDog {
         world: World,
         alone: Alone,
         segment: &'static Segment,
+        equipment: &'static Equipment,
     ) -> Self {
-        Self {
+        let mut dog = Self {
             machine: Machine::new(options),
             options,
             world,
             alone,
             segment,
+            equipment,
             image: Image::Fresh,
             pid: process::pid(),
             leads_session: process::leads_session(),
             incarnation: 0,
             worker: None,
+            others: Vec::new(),
+            hang_floor: Duration::ZERO,
+            is_stopped: false,
+            hung: None,
             generation: segment.generation(),
             last_death: None,
+            counters: Counters::default(),
+            died_at: None,
             ladder: Ladder::default(),
+            window: DeathWindow::new(&options),
             steps_back: false,
             proofs: vec![Proof::default(); segment.specs().len()].into(),
-            deadline: None,
-            healthy_at: None,
+            alarms: Alarms::default(),
             just_forked: false,
             failed: None,
+        };
+        if options.orphans == Orphans::Kill {
+            let adopts = process::adopt_orphans();
+            let mut others = Vec::new();
+            if let Err(errno) = adopts.and_then(|()| children::for_each(|pid| others.push(pid))) {
+                dog.complain("prctl", errno);
+            }
+            dog.others = others;
         }
+        dog
     }
 
     /// A watch dog that goes on where `baton` was handed over.
@@ -138,6 +173,7 @@ impl WatchDog {
         self.incarnation = baton.incarnation;
         self.segment.follow(baton.incarnation);
         self.generation = baton.generation;
+        self.others.retain(|other| *other != baton.worker);
         self
     }
 
@@ -152,16 +188,25 @@ impl WatchDog {
 
     /// As [`run`](Self::run), for a worker that runs already; `None` if its successor is to be forked at once.
     pub(crate) fn run_with(&mut self, worker: Option<Running>) -> Role {
-        if worker.is_none() {
+        let Some(worker) = worker else {
             self.machine = Machine::forking(self.options, self.machine.restarts());
             return self.run();
-        }
-        self.worker = worker;
-        self.healthy_at = worker.and_then(|worker| self.options.first_healthy(worker.since));
+        };
+        self.begin_watch(worker);
         self.watch()
     }
 
+    /// A worker runs from here on.
+    pub(super) fn begin_watch(&mut self, worker: Running) {
+        self.worker = Some(worker);
+        (self.hang_floor, self.is_stopped, self.hung) = (worker.since, false, None);
+        self.alarms
+            .set(Alarm::Healthy, self.options.first_healthy(worker.since));
+        self.alarms.set(Alarm::Hang, self.hang_at(worker.since));
+    }
+
     fn watch(&mut self) -> Role {
+        self.greet_manager();
         loop {
             // Before each wait: the worker may have died while nobody listened, for instance during an `exec`.
             if let Some(role) = self.look_after_worker() {
@@ -170,6 +215,10 @@ impl WatchDog {
             if core::mem::take(&mut self.just_forked) {
                 self.catch_up();
                 continue;
+            }
+            self.read_mail();
+            if let Some(role) = self.answer_alarms() {
+                return role;
             }
             if let Some(role) = self.wait() {
                 return role;
@@ -195,24 +244,14 @@ impl WatchDog {
         }
     }
 
-    /// Waits for a signal or the timer and steps the machine.
+    /// Waits for a signal or the next alarm.
     #[inline(never)]
     fn wait(&mut self) -> Option<Role> {
-        let next = [self.deadline, self.healthy_at].into_iter().flatten().min();
-        let timeout = next.map(|deadline| deadline.saturating_sub(clock::now()));
+        let next = self.alarms.next();
+        let timeout = next.map(|next| next.saturating_sub(clock::now()));
         match signal::wait(WAITED, timeout) {
             Ok(Some(taken)) => self.on_signal(taken),
-            Ok(None) => {
-                let now = clock::now();
-                self.look_at_health(now);
-                match self.deadline {
-                    Some(deadline) if now >= deadline => {
-                        self.deadline = None;
-                        self.step(Event::Timer)
-                    }
-                    _ => None,
-                }
-            }
+            Ok(None) => None,
             Err(errno) => {
                 self.complain("sigtimedwait", errno);
                 std::thread::sleep(REST);
@@ -221,20 +260,68 @@ impl WatchDog {
         }
     }
 
+    /// Does what is due.
+    fn answer_alarms(&mut self) -> Option<Role> {
+        let now = clock::now();
+        if self.alarms.excuse(now) {
+            // The worker may have stood still as long.
+            self.hang_floor = now;
+        }
+        while let Some(alarm) = self.alarms.take_due(now) {
+            match alarm {
+                Alarm::Machine(timer) => {
+                    if let Some(role) = self.step(Event::Timer(timer)) {
+                        return Some(role);
+                    }
+                }
+                Alarm::Retry => {}
+                Alarm::Healthy => self.look_at_health(now),
+                Alarm::Hang => self.look_at_hearts(now),
+                Alarm::Ping => self.ping_manager(now),
+            }
+        }
+        None
+    }
+
     /// Marks what the worker has committed as healthy if it has lived long enough, and again when it has lived twice as long: so
     /// the healthy checkpoint is never older than half of the worker's life, and the watch dog wakes up for it ever more rarely.
     fn look_at_health(&mut self, now: Duration) {
-        let (Some(worker), Some(time)) = (self.worker, self.healthy_at) else {
+        let Some(worker) = self.worker else { return };
+        self.segment.mark();
+        let age = now.saturating_sub(worker.since).max(Options::SHORTEST);
+        self.alarms.set(Alarm::Healthy, now.checked_add(age));
+    }
+
+    /// When signs of life are judged that are wanted from `since` on.
+    pub(super) fn hang_at(&self, since: Duration) -> Option<Duration> {
+        since.checked_add(self.options.hang_timeout?)
+    }
+
+    /// Judges the worker's signs of life.
+    #[inline(never)]
+    fn look_at_hearts(&mut self, now: Duration) {
+        let (Some(worker), Some(timeout)) = (self.worker, self.options.hang_timeout) else {
             return;
         };
-        if now >= time {
-            self.segment.mark();
-            let age = now.saturating_sub(worker.since).max(Options::SHORTEST);
-            self.healthy_at = now.checked_add(age);
+        // A stopped worker beats no heart, and one that a debugger holds neither.
+        if self.is_stopped || children::is_traced(worker.pid) {
+            self.hang_floor = now;
+        }
+        let hearts = self.segment.hearts();
+        let weakest = hearts.weakest(self.incarnation, self.hang_floor, now);
+        match weakest {
+            Some(weakest) if now.saturating_sub(weakest.beat) >= timeout => {
+                self.hung = Some(weakest);
+                // While a worker runs, this leads to no fork and no end, and so to no role.
+                let _ = self.step(Event::Hung);
+            }
+            Some(weakest) => self.alarms.set(Alarm::Hang, self.hang_at(weakest.beat)),
+            // All hearts rest. One that begins to beat again is looked at in time.
+            None => self.alarms.set(Alarm::Hang, self.hang_at(now)),
         }
     }
 
-    fn on_signal(&mut self, taken: signal::Taken) -> Option<Role> {
+    pub(super) fn on_signal(&mut self, taken: signal::Taken) -> Option<Role> {
         if taken.signal == SIGCHLD {
             return None;
         }
@@ -250,68 +337,8 @@ impl WatchDog {
         })
     }
 
-    /// Reaps the worker if it has died, and steps the machine.
-    fn look_after_worker(&mut self) -> Option<Role> {
-        let death = self.bury()?;
-        self.step(death)
-    }
-
-    /// Reaps the worker if it has died, and puts down why.
-    #[inline(never)]
-    fn bury(&mut self) -> Option<Event> {
-        let worker = self.worker?;
-        let (exit, max_rss_kib) = match wait::reap(worker.pid) {
-            Ok(None) => return None,
-            Ok(Some(reaped)) => (Exit::from_status(reaped.status), reaped.max_rss_kib),
-            Err(Errno::ECHILD) => {
-                // It is gone and took the reason with it. The service goes on all the same.
-                self.complain("wait4", Errno::ECHILD);
-                let (signal, core) = (SIGKILL, false);
-                (Exit::Signal { signal, core }, 0)
-            }
-            Err(errno) => {
-                self.complain("wait4", errno);
-                self.deadline = Some(clock::now() + REST);
-                return None;
-            }
-        };
-        // From here on its id may be anybody's.
-        self.worker = None;
-        // A stop signal that arrived by now wins over a restart. The machine still has a worker, and so answers with no fork
-        // and no end: there is no role to return.
-        while let Ok(Some(taken)) = signal::wait(WAITED, Some(Duration::ZERO)) {
-            let _ = self.on_signal(taken);
-        }
-        let now = clock::now();
-        let note = self.segment.black_box().panic_note();
-        let death = self.last_death.insert(Death {
-            worker: worker.pid,
-            incarnation: self.incarnation,
-            exit,
-            note: note.filter(|note| is_cause(note, exit, now)),
-            uptime: now.saturating_sub(worker.since),
-            max_rss_kib,
-            generation: self.segment.generation(),
-        });
-        let progressed =
-            death.generation != self.generation || death.uptime >= self.options.healthy_after;
-        (self.deadline, self.healthy_at) = (None, None);
-        if progressed {
-            for proof in &mut self.proofs {
-                proof.proven = proof.started;
-            }
-        }
-        self.steps_back = self.ladder.on_death(progressed, exit);
-        let random = now.subsec_nanos().wrapping_mul(0x9e37_79b9);
-        Some(Event::Died {
-            exit,
-            progressed,
-            random,
-        })
-    }
-
     /// One step of the machine, with everything that follows from it.
-    fn step(&mut self, event: Event) -> Option<Role> {
+    pub(super) fn step(&mut self, event: Event) -> Option<Role> {
         let mut event = Some(event);
         while let Some(now) = event.take() {
             let actions = self.machine.step(now);
@@ -329,22 +356,32 @@ impl WatchDog {
                         self.serve(errno);
                         return Some(Role::Degraded);
                     }
-                    Action::Forward(signal) => self.forward(signal),
+                    Action::Send(signal) => self.send(signal),
+                    Action::Suspend => self.suspend(),
                     Action::LogDied { restarts, next } => {
                         let failed = matches!(event, Some(Event::ForkFailed(_)));
                         self.say_died(restarts, if failed { Next::Degrade } else { next });
                     }
                     Action::LogStarted => self.say_started(),
-                    Action::LogStopping(signal) => say(&Say::Stopping { signal }),
+                    Action::LogStopping(signal) => {
+                        self.tell(&Say::Stopping { signal });
+                        self.tell_manager_of_stop();
+                    }
+                    Action::LogHung => self.say_hung(),
+                    Action::LogKilling => self.say_killing(),
                     Action::LogGaveUp(restarts) => {
-                        say(&Say::GaveUp {
+                        self.tell(&Say::GaveUp {
                             restarts,
                             code: crate::exit::GAVE_UP,
                         });
                     }
-                    Action::Wait(time) => self.deadline = Some(clock::now() + time),
+                    Action::Arm(timer, time) => {
+                        let at = clock::now().saturating_add(time);
+                        self.alarms.at_the_latest(Alarm::Machine(timer), at);
+                    }
                     Action::End(code) => {
-                        say(&Say::Stopped { code });
+                        self.tell_manager_of_stop();
+                        self.tell(&Say::Stopped { code });
                         process::exit_now(code);
                     }
                 }
@@ -353,142 +390,38 @@ impl WatchDog {
         None
     }
 
-    fn fork(&mut self) -> Forked {
-        if let Image::Used(relay) = &self.image {
-            return self.start_afresh(relay);
-        }
-        if core::mem::take(&mut self.steps_back) {
-            self.step_back();
-        }
-        self.incarnation = self.incarnation.wrapping_add(1);
-        let handed_over = self
-            .segment
-            .black_box()
-            .clear()
-            .and_then(|()| self.segment.fence(self.incarnation));
-        if let Err(errno) = handed_over {
-            self.complain("pwrite", errno);
-        }
-        self.generation = self.segment.generation();
-        for (proof, region) in self.proofs.iter_mut().zip(self.segment.regions()) {
-            proof.started = region.published(self.incarnation).generation;
-        }
-        match fork(&self.alone) {
-            Ok(Side::Child) => {
-                self.become_worker();
-                Forked::Worker
-            }
-            Ok(Side::Parent(pid)) => {
-                let since = clock::now();
-                self.worker = Some(Running { pid, since });
-                self.healthy_at = self.options.first_healthy(since);
-                self.just_forked = true;
-                Forked::Watchdog(Event::Forked)
-            }
-            Err(errno) => Forked::Watchdog(Event::ForkFailed(errno)),
-        }
-    }
-
-    /// Two workers have died without progress from the same checkpoints: the next one starts from older ones. Nothing tells which hard state is
-    /// to blame. So one that a worker has got on with is left behind only if there are no others; and of those, only the ones that lose least by it.
-    #[cold]
-    #[inline(never)]
-    fn step_back(&mut self) {
-        for suspects in [true, false] {
-            let segment = self.segment;
-            let losses = || {
-                let regions = segment.regions().zip(&self.proofs).enumerate();
-                regions.filter_map(|(number, (region, Proof { proven, .. }))| {
-                    let generation = region.published(self.incarnation).generation;
-                    let is_suspect = *proven == 0 || *proven != generation;
-                    let loss = loss(&region, self.incarnation)?;
-                    (is_suspect == suspects).then_some((loss, number))
-                })
-            };
-            let Some((least, _)) = losses().min() else {
-                continue;
-            };
-            let mut failed = None;
-            for (_, number) in losses().filter(|(loss, _)| *loss == least) {
-                match segment.reject(number) {
-                    Ok(Some(Reject { refused: None }) | None) => {}
-                    Ok(Some(Reject {
-                        refused: Some(errno),
-                    })) => failed = Some(("fallocate", errno)),
-                    Err(errno) => failed = Some(("pwrite", errno)),
-                }
-            }
-            if let Some((call, errno)) = failed {
-                self.complain(call, errno);
-            }
-            return;
-        }
-    }
-
-    /// In the new process, before any code of the user's.
-    fn become_worker(&self) {
-        if let Err(errno) = self.world.leave() {
-            say(&Say::Failed {
-                call: "sigprocmask",
-                errno: errno as i32,
-            });
-        }
-        die_with(self.pid);
-    }
-
-    /// This process serves as the worker.
-    #[inline(never)]
-    fn serve(&mut self, errno: Errno) {
-        say(&Say::Degraded {
-            watchdog: self.pid,
-            errno: errno as i32,
-            incarnation: self.incarnation,
-            generation: self.segment.generation(),
-        });
-        if let Err(errno) = self.world.leave() {
-            say(&Say::Failed {
-                call: "sigprocmask",
-                errno: errno as i32,
-            });
-        }
-    }
-
-    #[inline(never)]
-    fn start_afresh(&self, relay: &Relay) -> Forked {
-        loop {
-            let errno = relay.exec();
-            say(&Say::Failed {
-                call: "execve",
-                errno: errno as i32,
-            });
-            // Nothing else can bring the service back, so it is tried until it works or somebody asks for a stop.
-            match signal::wait(WAITED, Some(Duration::from_secs(1))) {
-                Ok(Some(taken)) if self.world.stops(taken) => {
-                    process::exit_now(crate::exit::status_of_signal(taken.signal));
-                }
-                Ok(_) => {}
-                Err(_) => std::thread::sleep(REST),
-            }
-        }
-    }
-
-    fn forward(&self, signal: i32) {
+    fn send(&mut self, signal: i32) {
         if let Some(worker) = self.worker {
             // The worker is not reaped yet, so its id cannot belong to anybody else.
             if let Err(errno) = signal::kill(worker.pid, signal) {
-                say(&Say::Failed {
-                    call: "kill",
-                    errno: errno as i32,
-                });
+                self.complain("kill", errno);
             }
+        }
+    }
+
+    /// Stops as the worker does, so that a shell sees its job stopped.
+    fn suspend(&mut self) {
+        if self.world.suspends() {
+            if let Err(errno) = signal::suspend() {
+                self.complain("sigprocmask", errno);
+            }
+        }
+    }
+
+    /// Says what happened to the log, and to whoever else wants to hear of it.
+    pub(super) fn tell(&self, event: &Say<'_>) {
+        say(event);
+        if let Some(on_event) = self.equipment.on_event {
+            // Not to be inlined: its frame is the user's.
+            hand_out(on_event, event);
         }
     }
 
     /// Says that a system call failed, unless that is what was said last.
     #[inline(never)]
-    fn complain(&mut self, call: &'static str, errno: Errno) {
+    pub(super) fn complain(&mut self, call: &'static str, errno: Errno) {
         if self.failed.replace((call, errno)) != Some((call, errno)) {
-            say(&Say::Failed {
+            self.tell(&Say::Failed {
                 call,
                 errno: errno as i32,
             });
@@ -502,6 +435,8 @@ impl WatchDog {
             incarnation: self.incarnation,
             last_death: self.last_death.as_ref(),
             degraded: role == Role::Degraded,
+            counters: self.counters,
+            died_at: self.died_at,
         }
     }
 
@@ -519,21 +454,61 @@ impl WatchDog {
         if death.exit == Exit::Code(0) && next == Next::Stop {
             return;
         }
-        say(&Say::Died {
+        self.tell(&Say::Died {
             death,
             restarts,
             next,
         });
+        self.tell_manager_of_death(death, next);
     }
 
     #[inline(never)]
     fn say_started(&self) {
         let Some(worker) = self.worker else { return };
-        say(&Say::Started {
+        self.tell(&Say::Started {
             watchdog: self.pid,
             worker: worker.pid,
             incarnation: self.incarnation,
             generation: self.generation,
+        });
+        self.tell_manager_of_start(worker.pid);
+    }
+
+    #[inline(never)]
+    fn say_hung(&self) {
+        let (Some(worker), Some(hung)) = (self.worker, &self.hung) else {
+            return;
+        };
+        self.tell(&Say::Hung {
+            worker: worker.pid,
+            incarnation: self.incarnation,
+            heart: hung.heart.as_ref().map(|heart| heart.as_str()),
+            silent: clock::now().saturating_sub(hung.beat),
+        });
+    }
+
+    #[inline(never)]
+    fn say_killing(&self) {
+        let Some(worker) = self.worker else { return };
+        self.tell(&Say::Killing {
+            worker: worker.pid,
+            incarnation: self.incarnation,
+            reason: if self.hung.is_some() {
+                "hang"
+            } else {
+                "stop_timeout"
+            },
+        });
+    }
+}
+
+/// Calls the user's function. A panic of it ends there: the watch dog goes on.
+#[inline(never)]
+fn hand_out(on_event: fn(&Say<'_>), event: &Say<'_>) {
+    let call = core::panic::AssertUnwindSafe(|| on_event(event));
+    if std::panic::catch_unwind(call).is_err() {
+        say(&Say::Warning {
+            reason: "the function of `on_event` panicked",
         });
     }
 }

@@ -1,22 +1,41 @@
 //! The watch dog's decisions: (state, event) -> (state, actions), without a system call, a clock or an allocation.
 //!
-//! | state | `Forked` | `ForkFailed` | `Died` | stop signal | other signal | `Timer` |
-//! |---|---|---|---|---|---|---|
-//! | `Forking` | `Running` | `Degraded` | | remembered | | |
-//! | `Running` | | | `Forking`, `Waiting` or `Ended` | forward, stopping | forward | |
-//! | `Running`, stopping | | | `Ended` | forward | forward | |
-//! | `Waiting` | | | | `Ended` | dropped: the next worker starts afresh | `Forking` |
-//! | `Degraded`, `Ended` | | | | | | |
+//! | state | `Forked` | `ForkFailed` | `Died` | stop signal | other signal | `Hung` | `Timer` |
+//! |---|---|---|---|---|---|---|---|
+//! | `Forking` | `Running` | `Degraded` | | stays pending | stays pending | | |
+//! | `Running` | | | `Forking`, `Waiting` or `Ended` | forward; stopping | forward | SIGABRT; hung | |
+//! | `Running`, stopping | | | `Ended` | forward, at most a second left; the third: SIGKILL | forward | | `Stop`: SIGKILL |
+//! | `Running`, hung | | | as `Running` | forward; stopping | forward | | `Grace`: SIGKILL |
+//! | `Waiting` | | | | `Ended` | dropped: the next worker starts afresh | | `Restart`: `Forking` |
+//! | `Degraded`, `Ended` | | | | | | | |
 //!
-//! An empty cell is an event that cannot happen there; it changes nothing.
+//! An empty cell is an event that cannot happen there, or has nothing to say; it changes nothing. A SIGTSTP is forwarded, and then the
+//! watch dog stops as well, as a program does that a terminal suspends.
 
 use core::time::Duration;
 
 use crate::config::Options;
 use crate::event::Next;
-use crate::exit::{self, Ending, Exit};
+use crate::exit::{self, Ending};
 use crate::progress::{Budget, Verdict};
 use crate::sys::Errno;
+use crate::sys::signal::{SIGABRT, SIGKILL, SIGTSTP};
+
+/// What a second stop signal leaves of the time to stop.
+const HURRY: Duration = Duration::from_secs(1);
+/// How long a hung worker has for its core where the time to stop is unlimited.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What the machine waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timer {
+    /// The next worker's time.
+    Restart,
+    /// The end of the time that a worker has to stop.
+    Stop,
+    /// The end of the time that a hung worker has after its SIGABRT.
+    Grace,
+}
 
 /// What the driver tells the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,13 +48,17 @@ pub(crate) enum Event {
     ForkFailed(Errno),
     /// The worker has ended.
     Died {
-        /// How.
-        exit: Exit,
+        /// How, and at whose hands.
+        ending: Ending,
         /// Whether it committed a checkpoint or lived for `healthy_after`.
         progressed: bool,
+        /// Whether `max_deaths` within `max_deaths_within` are reached.
+        too_many: bool,
         /// Any number, to spread delays.
         random: u32,
     },
+    /// A thread of the worker that gave signs of life has given none for `hang_timeout`.
+    Hung,
     /// A signal came for the watch dog.
     Signal {
         /// Its number.
@@ -45,8 +68,8 @@ pub(crate) enum Event {
         /// Whether the worker got it as well, from the same terminal.
         shared: bool,
     },
-    /// The time that `Action::Wait` named has passed.
-    Timer,
+    /// The time that `Action::Arm` named has passed.
+    Timer(Timer),
 }
 
 /// What the machine tells the driver.
@@ -57,7 +80,9 @@ pub(crate) enum Action {
     /// Be the worker from here on.
     Serve(Errno),
     /// Send this signal to the worker.
-    Forward(i32),
+    Send(i32),
+    /// Stop until somebody continues this process, as the worker does.
+    Suspend,
     /// Report the death that was told last.
     LogDied {
         /// Restarts in a row without progress.
@@ -69,10 +94,14 @@ pub(crate) enum Action {
     LogStarted,
     /// Report that a stop signal came.
     LogStopping(i32),
+    /// Report that the worker hangs.
+    LogHung,
+    /// Report that the worker does not stop and is killed.
+    LogKilling,
     /// Report that the budget is spent.
     LogGaveUp(u32),
-    /// Report `Timer` after this time.
-    Wait(Duration),
+    /// Report `Timer` after this time, or earlier if it was armed to.
+    Arm(Timer, Duration),
     /// Report that the program ends with this status, and end it. Always the last action.
     End(u8),
 }
@@ -97,9 +126,14 @@ impl Actions {
     }
 
     fn of<const N: usize>(list: [Action; N]) -> Self {
+        Self::of_those(list.map(Some))
+    }
+
+    /// Those of them that there are.
+    fn of_those<const N: usize>(list: [Option<Action>; N]) -> Self {
         const { assert!(N <= 4, "a step has at most four actions") };
         let mut actions = Self::NONE;
-        for (to, action) in actions.actions.iter_mut().zip(list) {
+        for (to, action) in actions.actions.iter_mut().zip(list.into_iter().flatten()) {
             *to = Some(action);
         }
         actions
@@ -120,8 +154,13 @@ impl IntoIterator for Actions {
 enum State {
     /// Between `Action::Fork` and its answer.
     Forking,
-    /// A worker runs; `stopping` once a stop signal came.
-    Running { stopping: bool },
+    /// A worker runs.
+    Running {
+        /// How many stop signals came.
+        stops: u8,
+        /// Whether it hung.
+        hung: bool,
+    },
     /// The next worker's time has not come.
     Waiting,
     /// The watch dog serves as the worker.
@@ -136,6 +175,13 @@ pub(crate) struct Machine {
     state: State,
     options: Options,
     budget: Budget,
+}
+
+impl State {
+    const BEGUN: Self = Self::Running {
+        stops: 0,
+        hung: false,
+    };
 }
 
 impl Machine {
@@ -156,7 +202,7 @@ impl Machine {
     /// The machine of a pair whose worker runs, `spent` restarts into its budget.
     pub(crate) const fn resumed(options: Options, spent: u32) -> Self {
         Self {
-            state: State::Running { stopping: false },
+            state: State::BEGUN,
             options,
             budget: Budget::with_spent(spent),
         }
@@ -171,12 +217,12 @@ impl Machine {
     pub(crate) fn step(&mut self, event: Event) -> Actions {
         match (self.state, event) {
             (State::Forking, Event::Start) => Actions::of([Action::Fork]),
-            (State::Waiting, Event::Timer) => {
+            (State::Waiting, Event::Timer(Timer::Restart)) => {
                 self.state = State::Forking;
                 Actions::of([Action::Fork])
             }
             (State::Forking, Event::Forked) => {
-                self.state = State::Running { stopping: false };
+                self.state = State::BEGUN;
                 Actions::of([Action::LogStarted])
             }
             (State::Forking, Event::ForkFailed(errno)) => {
@@ -184,32 +230,57 @@ impl Machine {
                 Actions::of([Action::Serve(errno)])
             }
             (
-                State::Running { stopping },
+                State::Running { stops, hung: _ },
                 Event::Died {
-                    exit,
+                    ending,
                     progressed,
+                    too_many,
                     random,
                 },
-            ) => self.on_death(stopping, exit, progressed, random),
+            ) => self.on_death(stops > 0, ending, progressed, too_many, random),
             (
-                State::Running { stopping },
+                State::Running { stops, hung },
                 Event::Signal {
                     signal,
-                    stops,
+                    stops: true,
                     shared,
                 },
+            ) => self.on_stop(stops, hung, signal, shared),
+            (
+                state @ (State::Running { .. } | State::Waiting),
+                Event::Signal {
+                    signal,
+                    stops: false,
+                    shared,
+                },
+            ) => Actions::of_those([
+                (state != State::Waiting && !shared).then_some(Action::Send(signal)),
+                (signal == SIGTSTP).then_some(Action::Suspend),
+            ]),
+            (
+                State::Running {
+                    stops: 0,
+                    hung: false,
+                },
+                Event::Hung,
             ) => {
                 self.state = State::Running {
-                    stopping: stopping || stops,
+                    stops: 0,
+                    hung: true,
                 };
-                match (stops && !stopping, shared) {
-                    (true, false) => {
-                        Actions::of([Action::Forward(signal), Action::LogStopping(signal)])
-                    }
-                    (true, true) => Actions::of([Action::LogStopping(signal)]),
-                    (false, false) => Actions::of([Action::Forward(signal)]),
-                    (false, true) => Actions::NONE,
-                }
+                let grace = match self.options.stop_timeout {
+                    Duration::MAX => GRACE,
+                    grace => grace,
+                };
+                Actions::of([
+                    Action::LogHung,
+                    Action::Send(SIGABRT),
+                    Action::Arm(Timer::Grace, grace),
+                ])
+            }
+            (State::Running { hung: true, .. }, Event::Timer(Timer::Grace))
+            | (State::Running { stops: 1.., .. }, Event::Timer(Timer::Stop)) => {
+                Actions::of([Action::LogKilling, Action::Send(SIGKILL)])
             }
             (
                 State::Waiting,
@@ -234,16 +305,50 @@ impl Machine {
         }
     }
 
-    fn on_death(&mut self, stopping: bool, exit: Exit, progressed: bool, random: u32) -> Actions {
-        if stopping || !Ending::own(exit).restarts_under(self.options.restart) {
+    /// The first stop signal begins the time that the worker has, the second one leaves a second of it, the third one nothing.
+    fn on_stop(&mut self, stops: u8, hung: bool, signal: i32, shared: bool) -> Actions {
+        self.state = State::Running {
+            stops: stops.saturating_add(1),
+            hung,
+        };
+        let forward = (!shared).then_some(Action::Send(signal));
+        match stops {
+            0 => {
+                let time = self.options.stop_timeout;
+                let limited = time != Duration::MAX;
+                Actions::of_those([
+                    forward,
+                    Some(Action::LogStopping(signal)),
+                    limited.then_some(Action::Arm(Timer::Stop, time)),
+                ])
+            }
+            1 => Actions::of_those([forward, Some(Action::Arm(Timer::Stop, HURRY))]),
+            _ => Actions::of([Action::LogKilling, Action::Send(SIGKILL)]),
+        }
+    }
+
+    fn on_death(
+        &mut self,
+        stopping: bool,
+        ending: Ending,
+        progressed: bool,
+        too_many: bool,
+        random: u32,
+    ) -> Actions {
+        if stopping || !ending.restarts_under(self.options.restart) {
             self.state = State::Ended;
             let log = Action::LogDied {
                 restarts: self.restarts(),
                 next: Next::Stop,
             };
-            return Actions::of([log, Action::End(exit.status())]);
+            return Actions::of([log, Action::End(ending.exit.status())]);
         }
-        match self.budget.on_death(progressed, &self.options, random) {
+        let verdict = if too_many {
+            Verdict::GiveUp
+        } else {
+            self.budget.on_death(progressed, &self.options, random)
+        };
+        match verdict {
             Verdict::RestartAfter(Duration::ZERO) => {
                 self.state = State::Forking;
                 let next = Next::Restart(Duration::ZERO);
@@ -264,7 +369,7 @@ impl Machine {
                         restarts: self.restarts(),
                         next,
                     },
-                    Action::Wait(delay),
+                    Action::Arm(Timer::Restart, delay),
                 ])
             }
             Verdict::GiveUp => {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::Restart;
+use crate::exit::{Exit, Reason};
 
 const SEGV: Exit = Exit::Signal {
     signal: 11,
@@ -13,19 +14,54 @@ const EAGAIN: Errno = Errno::EAGAIN;
 
 fn died(exit: Exit) -> Event {
     Event::Died {
-        exit,
+        ending: Ending::own(exit),
         progressed: false,
+        too_many: false,
         random: 0,
     }
 }
 
 fn progressed(exit: Exit) -> Event {
     Event::Died {
-        exit,
+        ending: Ending::own(exit),
         progressed: true,
+        too_many: false,
         random: 0,
     }
 }
+
+const KILLED: Exit = Exit::Signal {
+    signal: SIGKILL,
+    core: false,
+};
+const ABORTED: Exit = Exit::Signal {
+    signal: SIGABRT,
+    core: false,
+};
+
+/// A worker that hung has ended.
+fn died_hung(exit: Exit) -> Event {
+    Event::Died {
+        ending: Ending {
+            exit,
+            reason: Reason::Hang,
+        },
+        progressed: false,
+        too_many: false,
+        random: 0,
+    }
+}
+
+fn restart_in(delay: Duration) -> Action {
+    Action::Arm(Timer::Restart, delay)
+}
+
+/// What a pair with the default options does at the first stop signal that the worker has not got as well.
+const STOPS: [Action; 3] = [
+    Action::Send(TERM),
+    Action::LogStopping(TERM),
+    Action::Arm(Timer::Stop, Duration::from_secs(10)),
+];
 
 fn stop(shared: bool) -> Event {
     Event::Signal {
@@ -95,13 +131,13 @@ fn crashes_without_progress_are_delayed_and_the_timer_forks() {
             (Event::Forked, &[Action::LogStarted]),
             (
                 died(SEGV),
-                &[log(2, Next::Restart(ms(100))), Action::Wait(ms(100))],
+                &[log(2, Next::Restart(ms(100))), restart_in(ms(100))],
             ),
-            (Event::Timer, &[Action::Fork]),
+            (Event::Timer(Timer::Restart), &[Action::Fork]),
             (Event::Forked, &[Action::LogStarted]),
             (
                 died(SEGV),
-                &[log(3, Next::Restart(ms(200))), Action::Wait(ms(200))],
+                &[log(3, Next::Restart(ms(200))), restart_in(ms(200))],
             ),
         ],
     );
@@ -122,7 +158,7 @@ fn a_spent_budget_gives_up_with_70() {
                 died(SEGV),
                 &[log(1, Next::GiveUp), Action::LogGaveUp(1), Action::End(70)],
             ),
-            (Event::Timer, &[]),
+            (Event::Timer(Timer::Restart), &[]),
         ],
     );
 }
@@ -158,11 +194,7 @@ fn a_stop_is_forwarded_and_wins_over_the_restart() {
     play_begun(
         Options::DEFAULT,
         &[
-            (
-                stop(false),
-                &[Action::Forward(TERM), Action::LogStopping(TERM)],
-            ),
-            (stop(false), &[Action::Forward(TERM)]),
+            (stop(false), &STOPS),
             (died(SEGV), &[log(0, Next::Stop), Action::End(139)]),
         ],
     );
@@ -173,9 +205,150 @@ fn a_stop_that_a_terminal_sent_to_both_is_not_forwarded() {
     play_begun(
         Options::DEFAULT,
         &[
-            (stop(true), &[Action::LogStopping(TERM)]),
-            (stop(true), &[]),
+            (stop(true), &STOPS[1..]),
+            (stop(true), &[Action::Arm(Timer::Stop, HURRY)]),
             (died(Exit::Code(0)), &[log(0, Next::Stop), Action::End(0)]),
+        ],
+    );
+}
+
+#[test]
+fn a_worker_that_does_not_stop_in_time_is_killed() {
+    play_begun(
+        Options::DEFAULT,
+        &[
+            (stop(false), &STOPS),
+            (
+                Event::Timer(Timer::Stop),
+                &[Action::LogKilling, Action::Send(SIGKILL)],
+            ),
+            (died(KILLED), &[log(0, Next::Stop), Action::End(137)]),
+        ],
+    );
+}
+
+#[test]
+fn a_second_stop_leaves_a_second_and_a_third_nothing() {
+    play_begun(
+        Options::DEFAULT,
+        &[
+            (stop(false), &STOPS),
+            (
+                stop(false),
+                &[Action::Send(TERM), Action::Arm(Timer::Stop, HURRY)],
+            ),
+            (stop(false), &[Action::LogKilling, Action::Send(SIGKILL)]),
+            (stop(false), &[Action::LogKilling, Action::Send(SIGKILL)]),
+        ],
+    );
+}
+
+#[test]
+fn without_a_limit_a_worker_stops_in_its_own_time() {
+    let options = Options {
+        stop_timeout: Duration::MAX,
+        ..Options::DEFAULT
+    };
+    play_begun(
+        options,
+        &[
+            (stop(false), &STOPS[..2]),
+            (died(Exit::Code(0)), &[log(0, Next::Stop), Action::End(0)]),
+        ],
+    );
+}
+
+#[test]
+fn a_hung_worker_is_aborted_and_then_killed_and_restarted() {
+    let grace = Options::DEFAULT.stop_timeout;
+    play_begun(
+        Options::DEFAULT,
+        &[
+            (
+                Event::Hung,
+                &[
+                    Action::LogHung,
+                    Action::Send(SIGABRT),
+                    Action::Arm(Timer::Grace, grace),
+                ],
+            ),
+            (Event::Hung, &[]),
+            (
+                Event::Timer(Timer::Grace),
+                &[Action::LogKilling, Action::Send(SIGKILL)],
+            ),
+            (died_hung(KILLED), &[Action::Fork, log(1, at_once())]),
+            (Event::Forked, &[Action::LogStarted]),
+            // An alarm of the last worker's means nothing to the next one.
+            (Event::Timer(Timer::Grace), &[]),
+        ],
+    );
+}
+
+#[test]
+fn a_hang_is_restarted_by_its_own_policy_only() {
+    for (restart, restarts) in [(Restart::OnWatchdog, true), (Restart::OnAbort, false)] {
+        let options = Options {
+            restart,
+            ..Options::DEFAULT
+        };
+        let mut machine = Machine::new(options);
+        for event in [Event::Start, Event::Forked, Event::Hung] {
+            machine.step(event);
+        }
+        let found = machine.step(died_hung(ABORTED));
+        let forks = found.into_iter().any(|action| action == Action::Fork);
+        assert_eq!(forks, restarts, "{restart:?}");
+    }
+}
+
+#[test]
+fn a_stop_wins_over_the_restart_of_a_hung_worker() {
+    let mut machine = Machine::new(Options::DEFAULT);
+    for event in [Event::Start, Event::Forked, Event::Hung, stop(false)] {
+        machine.step(event);
+    }
+    let found: Vec<_> = machine.step(died_hung(ABORTED)).into_iter().collect();
+    assert_eq!(found, [log(0, Next::Stop), Action::End(134)]);
+}
+
+#[test]
+fn a_worker_that_stops_is_not_judged_by_its_hearts() {
+    play_begun(
+        Options::DEFAULT,
+        &[(stop(false), &STOPS), (Event::Hung, &[])],
+    );
+}
+
+#[test]
+fn too_many_deaths_in_a_time_give_up_also_with_progress() {
+    let last = Event::Died {
+        ending: Ending::own(SEGV),
+        progressed: true,
+        too_many: true,
+        random: 0,
+    };
+    play_begun(
+        Options::DEFAULT,
+        &[(
+            last,
+            &[log(0, Next::GiveUp), Action::LogGaveUp(0), Action::End(70)],
+        )],
+    );
+}
+
+#[test]
+fn a_terminals_stop_reaches_the_worker_once_and_stops_the_watch_dog_as_well() {
+    let suspend = |shared| Event::Signal {
+        signal: SIGTSTP,
+        stops: false,
+        shared,
+    };
+    play_begun(
+        Options::DEFAULT,
+        &[
+            (suspend(true), &[Action::Suspend]),
+            (suspend(false), &[Action::Send(SIGTSTP), Action::Suspend]),
         ],
     );
 }
@@ -190,7 +363,7 @@ fn another_signal_is_forwarded_and_stops_nothing() {
     play_begun(
         Options::DEFAULT,
         &[
-            (hup(false), &[Action::Forward(HUP)]),
+            (hup(false), &[Action::Send(HUP)]),
             (hup(true), &[]),
             (died(SEGV), &[Action::Fork, log(1, at_once())]),
         ],
@@ -211,7 +384,7 @@ fn a_stop_while_waiting_ends_the_program_and_another_signal_does_not() {
             (Event::Forked, &[Action::LogStarted]),
             (
                 died(SEGV),
-                &[log(2, Next::Restart(ms(100))), Action::Wait(ms(100))],
+                &[log(2, Next::Restart(ms(100))), restart_in(ms(100))],
             ),
             (hup, &[]),
             (stop(false), &[Action::LogStopping(TERM), Action::End(143)]),
@@ -253,39 +426,42 @@ fn a_resumed_machine_goes_on_with_its_budget() {
 
 #[test]
 fn an_event_that_cannot_happen_changes_nothing() {
+    let hup = Event::Signal {
+        signal: HUP,
+        stops: false,
+        shared: false,
+    };
     let events = [
         Event::Start,
         Event::Forked,
         Event::ForkFailed(EAGAIN),
         died(SEGV),
         stop(false),
-        Event::Timer,
+        hup,
+        Event::Hung,
+        Event::Timer(Timer::Restart),
+        Event::Timer(Timer::Stop),
+        Event::Timer(Timer::Grace),
     ];
-    let states = [
-        State::Forking,
-        State::Running { stopping: false },
-        State::Running { stopping: true },
-        State::Waiting,
-        State::Degraded,
-        State::Ended,
-    ];
+    let running = |stops, hung| State::Running { stops, hung };
     // One row a state: which of the events above it answers to. The table in the module's head says the same.
-    let answers = [
-        [true, true, true, false, false, false],
-        [false, false, false, true, true, false],
-        [false, false, false, true, true, false],
-        [false, false, false, false, true, true],
-        [false; 6],
-        [false; 6],
+    let rows: [(State, [u8; 10]); 7] = [
+        (State::Forking, [1, 1, 1, 0, 0, 0, 0, 0, 0, 0]),
+        (running(0, false), [0, 0, 0, 1, 1, 1, 1, 0, 0, 0]),
+        (running(1, false), [0, 0, 0, 1, 1, 1, 0, 0, 1, 0]),
+        (running(0, true), [0, 0, 0, 1, 1, 1, 0, 0, 0, 1]),
+        (State::Waiting, [0, 0, 0, 0, 1, 0, 0, 1, 0, 0]),
+        (State::Degraded, [0; 10]),
+        (State::Ended, [0; 10]),
     ];
-    for (state, answers) in states.into_iter().zip(answers) {
+    for (state, answers) in rows {
         for (event, answers) in events.into_iter().zip(answers) {
             let mut machine = Machine {
                 state,
                 ..Machine::new(Options::DEFAULT)
             };
             let silent = machine.step(event) == Actions::NONE;
-            assert_eq!(!silent, answers, "{state:?} {event:?}");
+            assert_eq!(!silent, answers == 1, "{state:?} {event:?}");
             if silent {
                 assert_eq!(machine.state, state, "{event:?}");
             }

@@ -1,4 +1,8 @@
 //! The watch dog: a pure machine that decides, and a thin driver that acts.
 
+pub(crate) mod alarms;
+mod birth;
+mod burial;
 pub(crate) mod driver;
 pub(crate) mod machine;
+pub(crate) mod manager;

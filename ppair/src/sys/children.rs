@@ -1,0 +1,153 @@
+//! The children of this process, read off `/proc` into memory on the stack: nothing is allocated.
+
+use core::ffi::CStr;
+use std::io::Write as _;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::fcntl::{OFlag, open};
+use nix::libc;
+use nix::sys::stat::Mode;
+use nix::unistd;
+
+use super::{Errno, process};
+
+/// Bytes of a record of `getdents64(2)` in front of the name: inode, offset, length, type.
+const NAME_AT: usize = 19;
+/// Where the record's length stands.
+const LENGTH_AT: usize = 16;
+
+/// A buffer that is aligned as the records of `getdents64(2)` are.
+#[repr(C, align(8))]
+struct Records([u8; 2048]);
+
+/// Calls `each` with the id of every child of this process, as `/proc` lists them. Children that come or go meanwhile may be missing, or
+/// be there.
+///
+/// # Errors
+///
+/// Of opening and reading `/proc`.
+pub(crate) fn for_each(mut each: impl FnMut(i32)) -> Result<(), Errno> {
+    let parent = process::pid();
+    let proc = open_to_read(c"/proc", OFlag::O_DIRECTORY)?;
+    let mut records = Records([0; 2048]);
+    loop {
+        // SAFETY: the buffer is writable, and as long as said.
+        let read = unsafe {
+            libc::syscall(
+                libc::SYS_getdents64,
+                proc.as_raw_fd(),
+                records.0.as_mut_ptr(),
+                records.0.len(),
+            )
+        };
+        let read = usize::try_from(Errno::result(read)?).unwrap_or(0);
+        if read == 0 {
+            return Ok(());
+        }
+        let mut rest = records.0.get(..read).unwrap_or_default();
+        while let Some((record, next)) = first_record(rest) {
+            rest = next;
+            if let Some(pid) = number(record.get(NAME_AT..).unwrap_or_default()) {
+                if parent_of(pid) == Some(parent) {
+                    each(pid);
+                }
+            }
+        }
+    }
+}
+
+/// The first record of a buffer, and those behind it.
+fn first_record(records: &[u8]) -> Option<(&[u8], &[u8])> {
+    let length = records.get(LENGTH_AT..LENGTH_AT + 2)?;
+    let length = u16::from_ne_bytes([length[0], length[1]]);
+    records.split_at_checked(usize::from(length).max(1))
+}
+
+/// The number that a name is, which ends with a zero byte.
+fn number(name: &[u8]) -> Option<i32> {
+    let name = CStr::from_bytes_until_nul(name).ok()?.to_str().ok()?;
+    name.parse().ok().filter(|&number| number > 0)
+}
+
+/// The parent of a process; `None` if it is gone.
+fn parent_of(pid: i32) -> Option<i32> {
+    with_stat(pid, |stat| field(stat, 1)?.parse().ok())
+}
+
+/// Whether a debugger holds a process.
+pub(crate) fn is_traced(pid: i32) -> bool {
+    with_stat(pid, |stat| Some(field(stat, 0)? == "t")).unwrap_or(false)
+}
+
+/// Lets `look` see `/proc/PID/stat`.
+fn with_stat<R>(pid: i32, look: impl FnOnce(&[u8]) -> Option<R>) -> Option<R> {
+    let mut path = [0; 32];
+    write!(&mut path[..], "/proc/{pid}/stat\0").ok()?;
+    let path = CStr::from_bytes_until_nul(&path).ok()?;
+    let stat = open_to_read(path, OFlag::empty()).ok()?;
+    // The name in it has at most 64 bytes, and what is wanted follows it.
+    let mut text = [0; 256];
+    let read = unistd::read(&stat, &mut text).ok()?;
+    look(text.get(..read)?)
+}
+
+/// A field of `/proc/PID/stat` behind the name (proc_pid_stat(5)): 0 is the state, 1 the parent. The name is in brackets, and there may be anything in it.
+fn field(stat: &[u8], number: usize) -> Option<&str> {
+    let behind_name = stat.iter().rposition(|&byte| byte == b')')? + 1;
+    // The end may be cut in the middle of anything, and is not wanted.
+    let fields = stat.get(behind_name..)?.utf8_chunks().next()?.valid();
+    fields.split_ascii_whitespace().nth(number)
+}
+
+fn open_to_read(path: &CStr, flags: OFlag) -> Result<OwnedFd, Errno> {
+    open(
+        path,
+        OFlag::O_RDONLY | OFlag::O_CLOEXEC | flags,
+        Mode::empty(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn state_and_parent_stand_behind_a_name_with_anything_in_it() {
+        for (stat, state, parent) in [
+            (&b"4711 (a) b) R 42 (c 1"[..], Some("R"), Some("42")),
+            (b"4711 (sleep) t 1 4711 4711 0", Some("t"), Some("1")),
+            (b"4711 (x) S", Some("S"), None),
+            (b"4711 (x)", None, None),
+            (b"4711", None, None),
+            (b"", None, None),
+            (b"\xff) S 7 \xff", Some("S"), Some("7")),
+        ] {
+            assert_eq!((field(stat, 0), field(stat, 1)), (state, parent));
+        }
+    }
+
+    #[test]
+    fn a_child_is_found_and_nobody_elses() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let id = i32::try_from(child.id()).unwrap();
+        let mut found = Vec::new();
+        for_each(|pid| found.push(pid)).unwrap();
+        assert!(found.contains(&id) && !found.contains(&process::pid()) && !found.contains(&1));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        found.clear();
+        for_each(|pid| found.push(pid)).unwrap();
+        assert!(!found.contains(&id));
+    }
+
+    #[test]
+    fn records_of_any_length_end_the_buffer() {
+        assert!(first_record(&[]).is_none() && first_record(&[0; 18]).is_some());
+        let mut long = [0; 32];
+        long[LENGTH_AT] = 200;
+        assert!(first_record(&long).is_none());
+    }
+}

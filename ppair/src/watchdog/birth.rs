@@ -1,0 +1,145 @@
+//! The next worker: what is done before, in and after the fork. A part of the driver.
+
+use core::time::Duration;
+
+use super::driver::{Image, Proof, REST, Running, WatchDog};
+use super::machine::Event;
+use crate::event::Event as Say;
+use crate::log::say;
+use crate::resume::Relay;
+use crate::state::keep::Reject;
+use crate::state::recovery::loss;
+use crate::sys::fork::{Side, fork};
+use crate::sys::{Errno, clock, process, signal};
+use crate::worker::hold_on_to;
+use crate::world::WAITED;
+
+/// What came of `Action::Fork`.
+pub(super) enum Forked {
+    /// This process is the worker.
+    Worker,
+    Watchdog(Event),
+}
+
+impl WatchDog {
+    pub(super) fn fork(&mut self) -> Forked {
+        if let Image::Used(relay) = &self.image {
+            return self.start_afresh(relay);
+        }
+        if core::mem::take(&mut self.steps_back) {
+            self.step_back();
+        }
+        self.incarnation = self.incarnation.wrapping_add(1);
+        let handed_over = self
+            .segment
+            .black_box()
+            .clear()
+            .and_then(|()| self.segment.fence(self.incarnation));
+        if let Err(errno) = handed_over {
+            self.complain("pwrite", errno);
+        }
+        self.generation = self.segment.generation();
+        for (proof, region) in self.proofs.iter_mut().zip(self.segment.regions()) {
+            proof.started = region.published(self.incarnation).generation;
+        }
+        match fork(&self.alone) {
+            Ok(Side::Child) => {
+                self.become_worker();
+                Forked::Worker
+            }
+            Ok(Side::Parent(pid)) => {
+                let since = clock::now();
+                self.begin_watch(Running { pid, since });
+                self.counters.count_start(self.died_at, since);
+                self.just_forked = true;
+                Forked::Watchdog(Event::Forked)
+            }
+            Err(errno) => Forked::Watchdog(Event::ForkFailed(errno)),
+        }
+    }
+
+    /// Two workers have died without progress from the same checkpoints: the next one starts from older ones. Nothing tells which hard state is
+    /// to blame. So one that a worker has got on with is left behind only if there are no others; and of those, only the ones that lose least by it.
+    #[cold]
+    #[inline(never)]
+    fn step_back(&mut self) {
+        for suspects in [true, false] {
+            let segment = self.segment;
+            let losses = || {
+                let regions = segment.regions().zip(&self.proofs).enumerate();
+                regions.filter_map(|(number, (region, Proof { proven, .. }))| {
+                    let generation = region.published(self.incarnation).generation;
+                    let is_suspect = *proven == 0 || *proven != generation;
+                    let loss = loss(&region, self.incarnation)?;
+                    (is_suspect == suspects).then_some((loss, number))
+                })
+            };
+            let Some((least, _)) = losses().min() else {
+                continue;
+            };
+            let mut failed = None;
+            for (_, number) in losses().filter(|(loss, _)| *loss == least) {
+                match segment.reject(number) {
+                    Ok(Some(Reject { refused: None }) | None) => {}
+                    Ok(Some(Reject {
+                        refused: Some(errno),
+                    })) => failed = Some(("fallocate", errno)),
+                    Err(errno) => failed = Some(("pwrite", errno)),
+                }
+            }
+            if let Some((call, errno)) = failed {
+                self.complain(call, errno);
+            }
+            return;
+        }
+    }
+
+    /// In the new process, before any code of the user's.
+    fn become_worker(&self) {
+        self.equipment.manager.hide(&self.alone);
+        self.leave_world();
+        let tether = self.equipment.tether.as_ref();
+        hold_on_to(tether, self.pid, self.options.on_watchdog_death);
+    }
+
+    fn leave_world(&self) {
+        if let Err(errno) = self.world.leave() {
+            failed("sigprocmask", errno);
+        }
+    }
+
+    /// This process serves as the worker.
+    #[inline(never)]
+    pub(super) fn serve(&mut self, errno: Errno) {
+        self.tell(&Say::Degraded {
+            watchdog: self.pid,
+            errno: errno as i32,
+            incarnation: self.incarnation,
+            generation: self.segment.generation(),
+        });
+        self.tell_manager_of_degradation();
+        self.leave_world();
+    }
+
+    #[inline(never)]
+    fn start_afresh(&self, relay: &Relay) -> Forked {
+        loop {
+            failed("execve", relay.exec());
+            // Nothing else can bring the service back, so it is tried until it works or somebody asks for a stop.
+            match signal::wait(WAITED, Some(Duration::from_secs(1))) {
+                Ok(Some(taken)) if self.world.stops(taken) => {
+                    process::exit_now(crate::exit::status_of_signal(taken.signal));
+                }
+                Ok(_) => {}
+                Err(_) => std::thread::sleep(REST),
+            }
+        }
+    }
+}
+
+fn failed(call: &'static str, errno: Errno) {
+    say(&Say::Failed {
+        call,
+        errno: errno as i32,
+    });
+}

@@ -1,0 +1,184 @@
+//! The death of a worker: it is reaped, its death is put down, and what it leaves behind is cleared away. A part of the driver.
+
+use core::time::Duration;
+
+use super::alarms::Alarm;
+use super::driver::{REST, Role, WatchDog};
+use super::machine::Event;
+use crate::config::Orphans;
+use crate::death::{Death, is_cause};
+use crate::event::Event as Say;
+use crate::exit::{Ending, Exit, Reason};
+use crate::sys::signal::{SIGCHLD, SIGKILL, Set};
+use crate::sys::wait::{Change, Children, Reaped};
+use crate::sys::{Errno, children, clock, signal, wait};
+use crate::world::WAITED;
+
+/// How long the next worker waits for the last one's children to die. A process that the kernel cannot end (it waits for a disk or a
+/// network file system) must not keep the service from coming back.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl WatchDog {
+    /// Reaps the worker if it has died, and steps the machine.
+    pub(super) fn look_after_worker(&mut self) -> Option<Role> {
+        let death = self.bury()?;
+        self.step(death)
+    }
+
+    /// Reaps the worker if it has died, and puts down why.
+    #[inline(never)]
+    fn bury(&mut self) -> Option<Event> {
+        let worker = self.worker?;
+        let (exit, max_rss_kib) = match self.reap_worker(worker.pid) {
+            Ok(None) => return None,
+            Ok(Some(reaped)) => (Exit::from_status(reaped.status), reaped.max_rss_kib),
+            Err(Errno::ECHILD) => {
+                // It is gone and took the reason with it. The service goes on all the same.
+                self.complain("wait4", Errno::ECHILD);
+                let (signal, core) = (SIGKILL, false);
+                (Exit::Signal { signal, core }, 0)
+            }
+            Err(errno) => {
+                self.complain("wait4", errno);
+                self.alarms
+                    .at_the_latest(Alarm::Retry, clock::now().saturating_add(REST));
+                return None;
+            }
+        };
+        // From here on its id may be anybody's.
+        self.worker = None;
+        // A stop signal that arrived by now wins over a restart. The machine still has a worker, and so answers with no fork
+        // and no end: there is no role to return.
+        while let Ok(Some(taken)) = signal::wait(WAITED, Some(Duration::ZERO)) {
+            let _ = self.on_signal(taken);
+        }
+        let now = clock::now();
+        self.died_at = Some(now);
+        let note = self.segment.black_box().panic_note();
+        let reason = if self.hung.is_some() {
+            Reason::Hang
+        } else {
+            Reason::Own
+        };
+        let ending = Ending { exit, reason };
+        let death = self.last_death.insert(Death {
+            worker: worker.pid,
+            incarnation: self.incarnation,
+            exit,
+            note: note.filter(|note| is_cause(note, exit, now)),
+            uptime: now.saturating_sub(worker.since),
+            max_rss_kib,
+            generation: self.segment.generation(),
+        });
+        let progressed =
+            death.generation != self.generation || death.uptime >= self.options.healthy_after;
+        self.counters.count_death(death);
+        self.alarms.forget_worker();
+        if progressed {
+            for proof in &mut self.proofs {
+                proof.proven = proof.started;
+            }
+        }
+        self.steps_back = self.ladder.on_death(progressed, ending);
+        let too_many = self.window.on_death(now);
+        if exit != Exit::Code(0) {
+            self.clear_orphans();
+        }
+        let random = now.subsec_nanos().wrapping_mul(0x9e37_79b9);
+        Some(Event::Died {
+            ending,
+            progressed,
+            too_many,
+            random,
+        })
+    }
+
+    /// What became of the worker. Other children that have ended on the way are reaped: orphans that this process has adopted, and everybody's if it is
+    /// the first process of a container.
+    fn reap_worker(&mut self, worker: i32) -> Result<Option<Reaped>, Errno> {
+        loop {
+            match wait::change(worker)? {
+                Some(Change::Ended(reaped)) => return Ok(Some(reaped)),
+                Some(Change::Stopped) => {
+                    self.is_stopped = true;
+                    continue;
+                }
+                Some(Change::Continued) => {
+                    // It gives signs of life from here on.
+                    self.is_stopped = false;
+                    self.hang_floor = clock::now();
+                    continue;
+                }
+                None => {}
+            }
+            match wait::children()? {
+                Children::Ended(other) if other != worker => self.reap_other(other),
+                // It has ended just now.
+                Children::Ended(_) => {}
+                Children::None | Children::Running => return Ok(None),
+            }
+        }
+    }
+
+    fn reap_other(&mut self, other: i32) {
+        if let Err(errno) = wait::reap(other) {
+            self.complain("wait4", errno);
+        }
+        self.others.retain(|known| *known != other);
+    }
+
+    /// Ends what a dead worker has left behind: its children are this process's now. Those that were there before the first worker stay.
+    fn clear_orphans(&mut self) {
+        if self.options.orphans == Orphans::Keep {
+            return;
+        }
+        let mut killed = 0;
+        let until = clock::now().saturating_add(PATIENCE);
+        loop {
+            match wait::children() {
+                Ok(Children::Ended(other)) => {
+                    self.reap_other(other);
+                    continue;
+                }
+                Ok(Children::None) => break,
+                Ok(Children::Running) => {}
+                Err(errno) => {
+                    self.complain("waitid", errno);
+                    break;
+                }
+            }
+            let others = &self.others;
+            let (mut left, mut refused) = (0, None);
+            let listed = children::for_each(|pid| {
+                if !others.contains(&pid) {
+                    left += 1;
+                    // It is not reaped yet, so its id cannot belong to anybody else.
+                    refused = signal::kill(pid, SIGKILL).err().or(refused);
+                }
+            });
+            if let Some(errno) = listed.err().or(refused) {
+                self.complain("kill", errno);
+            }
+            if left == 0 {
+                break;
+            }
+            killed = left.max(killed);
+            if clock::now() >= until {
+                self.tell(&Say::Warning {
+                    reason: "children of the dead worker cannot be killed; the next one starts beside them",
+                });
+                break;
+            }
+            // Until one of them has died; the others are looked at again then.
+            if signal::wait(Set::of(&[SIGCHLD]), Some(REST)).is_err() {
+                std::thread::sleep(REST);
+            }
+        }
+        if killed > 0 {
+            self.tell(&Say::Orphans {
+                incarnation: self.incarnation,
+                killed,
+            });
+        }
+    }
+}
