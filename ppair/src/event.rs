@@ -172,13 +172,16 @@ pub(crate) struct Line {
 const LINE: usize = 2048;
 
 impl Line {
-    /// The line of `event`, with its line feed.
-    pub(crate) fn of(event: &Event<'_>) -> Self {
+    /// The line of `event`, with its line feed; and for journald with its level in front (sd-daemon(3)).
+    pub(crate) fn of(event: &Event<'_>, with_level: bool) -> Self {
         let mut line = Self {
             bytes: [0; LINE],
             length: 0,
         };
         // The buffer takes everything: what does not fit is cut, not refused.
+        if with_level {
+            let _ = write!(line, "<{}>", level(event));
+        }
         let _ = write_event(&mut line, event);
         line.bytes[line.length] = b'\n';
         line.length += 1;
@@ -202,6 +205,25 @@ impl Write for Line {
         self.bytes[self.length..self.length + end].copy_from_slice(&text.as_bytes()[..end]);
         self.length += end;
         Ok(())
+    }
+}
+
+/// How grave it is, as syslog(3) counts: 2 critical, 3 error, 4 warning, 5 notice, 6 informational.
+const fn level(event: &Event<'_>) -> u8 {
+    match event {
+        Event::GaveUp { .. } => 2,
+        Event::Died { .. }
+        | Event::Hung { .. }
+        | Event::Degraded { .. }
+        | Event::Refused { .. } => 3,
+        Event::Killing { .. }
+        | Event::Orphans { .. }
+        | Event::RolledBack { .. }
+        | Event::StateRejected { .. }
+        | Event::Warning { .. }
+        | Event::Failed { .. } => 4,
+        Event::Repaired { .. } | Event::StateMigrated { .. } | Event::Stopping { .. } => 5,
+        Event::Started { .. } | Event::Stopped { .. } => 6,
     }
 }
 

@@ -2,7 +2,7 @@ use super::*;
 use crate::exit::Exit;
 
 fn line(event: &Event<'_>) -> String {
-    String::from_utf8(Line::of(event).as_bytes().to_vec()).unwrap()
+    String::from_utf8(Line::of(event, false).as_bytes().to_vec()).unwrap()
 }
 
 const DEATH: Death = Death {
@@ -95,4 +95,62 @@ fn an_error_has_its_name_in_the_log() {
         generation: 0,
     };
     assert!(line(&degraded).contains("degraded errno=EAGAIN watchdog=7 "));
+}
+
+#[test]
+fn what_the_watch_dog_does_to_a_worker_has_its_line() {
+    let hung = |heart| {
+        line(&Event::Hung {
+            worker: 4713,
+            incarnation: 2,
+            heart,
+            silent: Duration::from_millis(30_012),
+        })
+    };
+    assert_eq!(
+        hung(Some("jobs \"a\"")),
+        "ppair event=hung worker=4713 incarnation=2 heart=\"jobs \\\"a\\\"\" silent=30.012s\n"
+    );
+    assert_eq!(
+        hung(None),
+        "ppair event=hung worker=4713 incarnation=2 silent=30.012s\n"
+    );
+    let killing = Event::Killing {
+        worker: 4713,
+        incarnation: 2,
+        reason: "stop_timeout",
+    };
+    assert_eq!(
+        line(&killing),
+        "ppair event=killing worker=4713 incarnation=2 reason=stop_timeout\n"
+    );
+    let orphans = Event::Orphans {
+        incarnation: 2,
+        killed: 3,
+    };
+    assert_eq!(
+        line(&orphans),
+        "ppair event=orphans incarnation=2 killed=3\n"
+    );
+}
+
+#[test]
+fn journald_gets_the_level_of_each_line() {
+    let with_level =
+        |event: &Event<'_>| String::from_utf8(Line::of(event, true).as_bytes().to_vec()).unwrap();
+    assert_eq!(
+        with_level(&Event::Stopped { code: 0 }),
+        "<6>ppair event=stopped code=0\n"
+    );
+    let gave_up = Event::GaveUp {
+        restarts: 10,
+        code: 70,
+    };
+    assert!(with_level(&gave_up).starts_with("<2>ppair event=gave_up "));
+    let died = Event::Died {
+        death: &DEATH,
+        restarts: 1,
+        next: Next::Stop,
+    };
+    assert!(with_level(&died).starts_with("<3>ppair event=died "));
 }

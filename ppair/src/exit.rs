@@ -50,10 +50,7 @@ impl Exit {
 
 /// What made a worker end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "nobody tells of the others yet")
-)]
+#[cfg_attr(not(test), allow(dead_code))]
 pub(crate) enum Reason {
     /// Nothing that the watch dog knows of: the worker itself, or whoever sent it a signal.
     Own,

@@ -1,6 +1,7 @@
 //! Signs of life: how the worker's threads tell the watch dog that they get on.
 
 use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::event::Event as Say;
@@ -20,6 +21,8 @@ static CHEST: OnceLock<Chest> = OnceLock::new();
 struct Chest {
     segment: &'static Segment,
     identity: Identity,
+    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+    timeout: Duration,
     /// Which hearts somebody has.
     taken: Mutex<[bool; HEARTS]>,
     /// Whether it was said that there are no more.
@@ -27,12 +30,13 @@ struct Chest {
 }
 
 /// From here on signs of life reach the watch dog.
-pub(crate) fn begin(segment: &'static Segment, identity: Identity) {
+pub(crate) fn begin(segment: &'static Segment, identity: Identity, timeout: Duration) {
     let mut taken = [false; HEARTS];
     taken[MAIN] = true;
     let chest = Chest {
         segment,
         identity,
+        timeout,
         taken: Mutex::new(taken),
         is_full: AtomicBool::new(false),
     };
@@ -40,6 +44,12 @@ pub(crate) fn begin(segment: &'static Segment, identity: Identity) {
         // Nobody reads a name that cannot be written.
         let _ = segment.hearts().name(MAIN, &Name::of("main"));
     }
+}
+
+/// In which time each heart has to beat; `None` if nobody looks.
+#[cfg(feature = "tokio")]
+pub(crate) fn timeout() -> Option<Duration> {
+    CHEST.get().map(|chest| chest.timeout)
 }
 
 impl Chest {

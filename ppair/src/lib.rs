@@ -28,6 +28,8 @@ mod parameter;
 mod progress;
 mod registry;
 mod resume;
+#[cfg(feature = "tokio")]
+mod runtime;
 mod snapshot;
 mod state;
 mod sys;
@@ -47,6 +49,8 @@ pub use pair::{NoSetup, Pair, Prepared};
 pub use parameter::Parameter;
 pub use ppair_macros::{HardState, main};
 pub use registry::checkpoint;
+#[cfg(feature = "tokio")]
+pub use runtime::{RuntimeHeart, watch_runtime};
 pub use state::{
     Checkpoint, CommitError, Descriptor, Difference, Differences, Edit, Field, HardState, Invalid,
     Kind, Layout, MigrateFrom, Origin, Rejection, Restored, Source, Stored, Unreadable, Variant,

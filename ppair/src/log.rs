@@ -9,5 +9,5 @@ use crate::sys::stderr;
 #[cold]
 #[inline(never)]
 pub(crate) fn say(event: &Event<'_>) {
-    let _ = stderr::write_line(Line::of(event).as_bytes());
+    let _ = stderr::write_line(Line::of(event, stderr::is_journal()).as_bytes());
 }

@@ -257,7 +257,7 @@ impl Pair {
         let equipment: &'static Equipment = Box::leak(Box::new(Equipment {
             tether,
             manager: Manager::of_environment().0,
-            on_event: None,
+            on_event: self.on_event,
         }));
         let world = World::resume(baton.mask, baton.ignored);
         let image = Image::Used(Box::new(Relay::new(
@@ -372,7 +372,7 @@ impl<S: 'static> Pair<S> {
             options,
             off,
             resumed,
-            on_event: _,
+            on_event,
             preparation,
         } = self;
         if let Some(name) = preparation.duplicate {
@@ -437,7 +437,7 @@ impl<S: 'static> Pair<S> {
         let equipment: &'static Equipment = Box::leak(Box::new(Equipment {
             tether,
             manager,
-            on_event: None,
+            on_event,
         }));
         let world =
             world.unwrap_or_else(|errno| fail("cannot block the signals of the watch dog", errno));
@@ -498,8 +498,8 @@ fn enter(
         }
     }
     let worker = Worker::new(room, beginning, segment, recovered, contact);
-    if options.hang_timeout.is_some() && !contact.is_alone {
-        heart::begin(segment, worker.identity());
+    if let Some(timeout) = options.hang_timeout.filter(|_| !contact.is_alone) {
+        heart::begin(segment, worker.identity(), timeout);
     }
     worker
 }

@@ -31,8 +31,24 @@ enum Way {
 
 static WAY: OnceLock<Way> = OnceLock::new();
 
+/// Whether standard error is the journal's, as it was when somebody asked first.
+static IS_JOURNAL: OnceLock<bool> = OnceLock::new();
+
+/// Whether lines go to journald, which takes a level in front of each: systemd then says in `JOURNAL_STREAM` which device and inode its stream has, so that
+/// a program whose standard error was redirected since is not misled (systemd.exec(5)).
+pub(crate) fn is_journal() -> bool {
+    *IS_JOURNAL.get_or_init(|| {
+        let Ok(stream) = std::env::var("JOURNAL_STREAM") else {
+            return false;
+        };
+        let stderr = std::io::stderr();
+        fstat(stderr.as_fd()).is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
+    })
+}
+
 /// Finds the way to standard error. Called once, before the first fork; lines before that take the plain way.
 pub(crate) fn prepare() {
+    is_journal();
     WAY.get_or_init(|| {
         let stderr = std::io::stderr();
         let Ok(stat) = fstat(stderr.as_fd()) else {

@@ -55,10 +55,10 @@ impl WatchDog {
         let now = clock::now();
         self.died_at = Some(now);
         let note = self.segment.black_box().panic_note();
-        let reason = if self.hung.is_some() {
-            Reason::Hang
-        } else {
-            Reason::Own
+        let reason = match (self.hung, self.was_killed) {
+            (Some(_), _) => Reason::Hang,
+            (None, true) => Reason::StopTimeout,
+            (None, false) => Reason::Own,
         };
         let ending = Ending { exit, reason };
         let death = self.last_death.insert(Death {

@@ -81,6 +81,8 @@ pub(crate) struct WatchDog {
     pub(super) is_stopped: bool,
     /// The heart that gave no sign of life, if that is why the worker was told to end.
     pub(super) hung: Option<Weakest>,
+    /// Whether the worker had to be killed, since it did not end in time.
+    pub(super) was_killed: bool,
     /// The generation when the worker started: more than that is progress.
     pub(super) generation: u64,
     pub(super) last_death: Option<Death>,
@@ -143,6 +145,7 @@ impl WatchDog {
             hang_floor: Duration::ZERO,
             is_stopped: false,
             hung: None,
+            was_killed: false,
             generation: segment.generation(),
             last_death: None,
             counters: Counters::default(),
@@ -199,7 +202,8 @@ impl WatchDog {
     /// A worker runs from here on.
     pub(super) fn begin_watch(&mut self, worker: Running) {
         self.worker = Some(worker);
-        (self.hang_floor, self.is_stopped, self.hung) = (worker.since, false, None);
+        (self.hang_floor, self.is_stopped) = (worker.since, false);
+        (self.hung, self.was_killed) = (None, false);
         self.alarms
             .set(Alarm::Healthy, self.options.first_healthy(worker.since));
         self.alarms.set(Alarm::Hang, self.hang_at(worker.since));
@@ -488,7 +492,8 @@ impl WatchDog {
     }
 
     #[inline(never)]
-    fn say_killing(&self) {
+    fn say_killing(&mut self) {
+        self.was_killed = true;
         let Some(worker) = self.worker else { return };
         self.tell(&Say::Killing {
             worker: worker.pid,
