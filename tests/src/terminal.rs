@@ -96,4 +96,6 @@ pub enum Key {
     Interrupt = 0x03,
     /// Ctrl-\: `SIGQUIT`.
     Quit = 0x1c,
+    /// Ctrl-Z: `SIGTSTP`.
+    Suspend = 0x1a,
 }

@@ -9,10 +9,20 @@
 //! | `thread` | starts a thread that waits for ever |
 //! | `timer` | asks for a `SIGALRM` in 1,000 seconds |
 //! | `child` | starts a child process that waits for ever |
+//! | `daemon` | starts one that nobody is the parent of |
+//! | `hang` | stops reading, for ever |
+//! | `alive` | gives a sign of life of the whole worker |
+//! | `ignore N` | ignores a signal |
+//! | `user N` | becomes this user |
+//! | `ready` | says that the service is up |
+//! | `counters` | prints what the watch dog has counted |
+//! | `variables` | prints the names of the service manager's variables that it has |
 //! | `leave N` | opens a file and forgets the descriptor, N times |
 //!
+//! While it waits for a line its heart, `lines`, rests.
+//!
 //! Its options come from the environment, as `PPAIR_RESTART` and so on. With the argument `threads-in-setup` it starts a
-//! thread before the fork; with `setup-fails`, `setup-prints` or `twice` it does what they say; with `setup-once` its setup
+//! thread before the fork; with `setup-child` it starts a process there, and prints its id; with `setup-fails`, `setup-prints` or `twice` it does what they say; with `setup-once` its setup
 //! fails if the file that `MARKER` names is there, and makes it; with `setup-once-or-panic` it panics then.
 
 use std::fs::File;
@@ -22,7 +32,8 @@ use std::process::{Command, Stdio, abort, exit};
 use std::sync::mpsc;
 use std::{mem, panic, process, thread};
 
-use nix::sys::signal::{Signal, raise};
+use nix::sys::signal::{SigHandler, Signal, raise};
+use nix::unistd::{Uid, setuid};
 use ppair::{Checkpoint, Config, Pair};
 
 fn main() {
@@ -53,6 +64,8 @@ fn main() {
                 .unwrap_or_default(),
         );
     };
+    let heart = ppair::heart("lines");
+    heart.pause();
     say("begin");
     // One byte at a time: what this worker has not read is there for the next one.
     let input = File::from(
@@ -61,7 +74,11 @@ fn main() {
             .try_clone_to_owned()
             .expect("standard input is open"),
     );
-    while let Some(line) = read_line(&input) {
+    while let Some(line) = {
+        heart.pause();
+        read_line(&input)
+    } {
+        heart.beat();
         let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
         match word {
             "add" => {
@@ -95,6 +112,56 @@ fn main() {
                 mem::forget(child.spawn().expect("`sleep` can be started"));
                 say("child");
             }
+            "daemon" => {
+                // The shell between ends at once, so what it has started is an orphan.
+                let mut shell = Command::new("sh");
+                shell.args(["-c", "sleep 1000 >&- 2>&- & echo $!"]);
+                let output = shell.output().expect("a shell can be started");
+                let daemon = String::from_utf8(output.stdout).expect("a number");
+                println!("daemon {}", daemon.trim());
+            }
+            "hang" => loop {
+                thread::park();
+            },
+            "alive" => {
+                ppair::alive();
+                say("alive");
+            }
+            "ignore" => {
+                let number: i32 = rest.parse().expect("a signal's number");
+                let signal = Signal::try_from(number).expect("a signal");
+                // SAFETY: no handler is installed.
+                unsafe { nix::sys::signal::signal(signal, SigHandler::SigIgn) }
+                    .expect("it can be ignored");
+                say("ignored");
+            }
+            "user" => {
+                let user = Uid::from_raw(rest.parse().expect("a user's number"));
+                setuid(user).expect("root may become anybody");
+                say("user");
+            }
+            "ready" => {
+                worker.ready();
+                say("ready");
+            }
+            "counters" => {
+                let counters = worker.counters();
+                println!(
+                    "counters restarts={} deaths={} exits={} signals={} panics={} outage={} watchdog={}",
+                    counters.restarts(),
+                    counters.deaths(),
+                    counters.exits(),
+                    counters.signals(),
+                    counters.panics(),
+                    counters.outage().is_some(),
+                    worker.has_watchdog(),
+                );
+            }
+            "variables" => {
+                let names = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
+                let there = names.iter().filter(|name| std::env::var_os(name).is_some());
+                println!("variables {}", there.count());
+            }
             "timer" => {
                 nix::unistd::alarm::set(1_000);
                 say("timer");
@@ -124,6 +191,15 @@ fn setup(argument: &str) -> Result<u32, String> {
             handle.map_err(|error| error.to_string())?;
             // A thread gives itself its name, so it has to run before it has one.
             ready.recv().map_err(|error| error.to_string())?;
+        }
+        "setup-child" => {
+            let mut child = Command::new("sleep");
+            child
+                .arg("1000")
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            let child = child.spawn().map_err(|error| error.to_string())?;
+            println!("setup-child {}", child.id());
         }
         "setup-fails" => return Err("cannot read \"urls.txt\"".to_owned()),
         "setup-once" => {

@@ -5,7 +5,9 @@ use std::process::exit;
 use std::thread;
 
 use ppair::{Config, Pair};
-use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::consts::signal::{
+    SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH,
+};
 use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::WithOrigin;
 
@@ -18,7 +20,9 @@ fn main() {
             thread::park();
         }
     }
-    let all = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
+    let all = [
+        SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT,
+    ];
     // It keeps each instance of a signal and not only the fact that there was one.
     let mut signals = SignalsInfo::<WithOrigin>::new(all).expect("the handlers can be installed");
     println!("ready");
