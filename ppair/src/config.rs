@@ -90,7 +90,10 @@ pub enum ThreadPanic {
     /// It ends that thread, as in any program; the others go on. The default.
     #[default]
     Continue,
-    /// It ends the worker, as one in `main` does.
+    /// It ends the worker, as one in `main` does: with exit code 101, as soon as all panic hooks have run. Nothing is unwound and no
+    /// `atexit` function runs. So it also ends the worker where somebody would have caught the panic: a runtime that takes a panic
+    /// for the end of one task, for instance. A program that sets a panic hook of its own in `main` has to call the one that was
+    /// there before ([`std::panic::take_hook`]).
     Crash,
 }
 

@@ -13,6 +13,8 @@ pub struct Counters {
     exits: u64,
     signals: u64,
     panics: u64,
+    hangs: u64,
+    ooms: u64,
     outage: Option<Duration>,
     longest_outage: Option<Duration>,
 }
@@ -30,6 +32,8 @@ impl Counters {
             Cause::Exit { .. } => &mut self.exits,
             Cause::Signal { .. } => &mut self.signals,
             Cause::Panic { .. } => &mut self.panics,
+            Cause::Hang { .. } => &mut self.hangs,
+            Cause::Oom => &mut self.ooms,
         };
         *counter = counter.saturating_add(1);
     }
@@ -43,7 +47,7 @@ impl Counters {
     /// Workers that died, of anything.
     #[must_use]
     pub fn deaths(&self) -> u64 {
-        [self.exits, self.signals, self.panics]
+        [self.exits, self.signals, self.panics, self.hangs, self.ooms]
             .into_iter()
             .fold(0, u64::saturating_add)
     }
@@ -64,6 +68,18 @@ impl Counters {
     #[must_use]
     pub fn panics(&self) -> u64 {
         self.panics
+    }
+
+    /// Workers that gave no sign of life, and were ended for it.
+    #[must_use]
+    pub fn hangs(&self) -> u64 {
+        self.hangs
+    }
+
+    /// Workers that the kernel ended for want of memory.
+    #[must_use]
+    pub fn ooms(&self) -> u64 {
+        self.ooms
     }
 
     /// The time from the moment at which the last worker was found dead until this one was forked, delays included; `None` in the first

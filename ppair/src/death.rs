@@ -1,10 +1,12 @@
 //! Why a worker died: the facts that the watch dog found, for its log and for the next worker.
 
 use core::fmt;
+use core::slice;
 use core::time::Duration;
 
-use crate::exit::{Exit, PANICKED};
-use crate::state::black_box::PanicNote;
+use crate::exit::{Exit, PANICKED, Reason};
+use crate::state::black_box::{FaultNote, PanicNote};
+use crate::state::hearts;
 use crate::sys::signal::{self, SIGABRT};
 
 /// The death of a worker, as the watch dog saw it.
@@ -15,8 +17,14 @@ pub struct Death {
     pub(crate) worker: i32,
     pub(crate) incarnation: u32,
     pub(crate) exit: Exit,
-    /// What it left behind, if that is about its end.
+    /// What made it end.
+    pub(crate) reason: Reason,
+    /// The heart that was silent, of a worker that hung.
+    pub(crate) heart: Option<hearts::Name>,
+    /// What it left behind of a panic, if that is about its end.
     pub(crate) note: Option<PanicNote>,
+    /// What it left behind of a fault, if that is about its end.
+    pub(crate) fault: Option<FaultNote>,
     pub(crate) uptime: Duration,
     pub(crate) max_rss_kib: u64,
     pub(crate) generation: u64,
@@ -26,14 +34,42 @@ pub struct Death {
 const ABORT_AFTER_PANIC: Duration = Duration::from_secs(1);
 
 /// Whether a panic brought about this end: a panic that somebody caught kills nobody. The code of a panic is rarely anything
-/// else; an abort is, so there the panic must have come just before.
-pub(crate) fn is_cause(note: &PanicNote, exit: Exit, ended: Duration) -> bool {
-    match exit {
-        Exit::Code(code) => code == PANICKED,
-        Exit::Signal { signal, .. } => {
-            signal == SIGABRT && ended.saturating_sub(note.at) < ABORT_AFTER_PANIC
+/// else; an abort is, so there the panic must have come just before. `aborted` is when, as far as that is known: a core that
+/// is written afterwards takes its time.
+pub(crate) fn is_cause(note: &PanicNote, worker: i32, exit: Exit, aborted: Duration) -> bool {
+    note.pid == worker
+        && match exit {
+            Exit::Code(code) => code == PANICKED,
+            Exit::Signal { signal, .. } => {
+                signal == SIGABRT && aborted.saturating_sub(note.at) < ABORT_AFTER_PANIC
+            }
         }
-    }
+}
+
+/// Whether a worker that ended so left this note of its end: a fault that somebody mended kills nobody. The standard library ends
+/// a stack overflow by an abort.
+pub(crate) fn is_of_end(fault: &FaultNote, worker: i32, exit: Exit) -> bool {
+    fault.pid == worker
+        && match exit {
+            Exit::Code(_) => false,
+            Exit::Signal { signal, .. } => {
+                signal == fault.signal || fault.is_overflow && signal == SIGABRT
+            }
+        }
+}
+
+/// What a dead worker has left in the black box, as far as it is about its end.
+pub(crate) fn last_words(
+    panic: Option<PanicNote>,
+    fault: Option<FaultNote>,
+    worker: i32,
+    exit: Exit,
+    now: Duration,
+) -> (Option<PanicNote>, Option<FaultNote>) {
+    let fault = fault.filter(|fault| is_of_end(fault, worker, exit));
+    let aborted = fault.map_or(now, |fault| fault.at);
+    let panic = panic.filter(|note| is_cause(note, worker, exit, aborted));
+    (panic, fault)
 }
 
 /// The cause of a death.
@@ -51,6 +87,9 @@ pub enum Cause<'a> {
         signal: i32,
         /// Whether a core was dumped.
         core: bool,
+        /// What the worker could still say of it: `None` if the signal gave it no chance, as SIGKILL does, or the program has
+        /// a handler of its own that hands nothing on.
+        fault: Option<Fault<'a>>,
     },
     /// The worker panicked: it exited with code 101, or aborted where panics abort.
     Panic {
@@ -65,22 +104,70 @@ pub enum Cause<'a> {
         /// The name of the thread, empty if it has none.
         thread: &'a str,
     },
+    /// The worker gave no sign of life for `hang_timeout`, so the watch dog ended it.
+    Hang {
+        /// The heart that was silent; `None` if the worker has given no sign of life at all.
+        heart: Option<&'a str>,
+    },
+    /// The machine, or the worker's memory cgroup, was out of memory, and the kernel chose the worker to end.
+    Oom,
+}
+
+/// What a worker could still say of a fault that it died of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fault<'a> {
+    /// The address that was accessed; for SIGILL and SIGFPE that of the instruction. `None` if it is not known, or somebody
+    /// sent the signal.
+    pub address: Option<u64>,
+    /// The name of the thread, at most 15 bytes of it: `main` for the first one, and empty if it has none.
+    pub thread: &'a str,
+    /// Whether the stack of that thread was too small.
+    pub is_overflow: bool,
 }
 
 impl Death {
     /// Why the worker died.
     #[must_use]
     pub fn cause(&self) -> Cause<'_> {
-        match (&self.note, self.exit) {
-            (Some(note), _) => Cause::Panic {
+        match (&self.reason, &self.note, self.exit) {
+            (Reason::Hang, ..) => Cause::Hang {
+                heart: self.heart.as_ref().map(hearts::Name::as_str),
+            },
+            (Reason::Oom, ..) => Cause::Oom,
+            (_, Some(note), _) => Cause::Panic {
                 message: note.text.as_str(),
                 file: note.file.as_str(),
                 line: note.line,
                 column: note.column,
                 thread: note.thread.as_str(),
             },
-            (None, Exit::Code(code)) => Cause::Exit { code },
-            (None, Exit::Signal { signal, core }) => Cause::Signal { signal, core },
+            (_, None, Exit::Code(code)) => Cause::Exit { code },
+            (_, None, Exit::Signal { signal, core }) => Cause::Signal {
+                signal,
+                core,
+                fault: self.fault.as_ref().map(|fault| Fault {
+                    address: fault.address,
+                    thread: fault.thread.as_str(),
+                    is_overflow: fault.is_overflow,
+                }),
+            },
+        }
+    }
+
+    /// Where the worker was: for a panic the calls that led to it, at most 32 of them, the nearest first; for a fault the one
+    /// instruction. Empty if that is not known.
+    ///
+    /// They are addresses in the program's file, so that `addr2line -e program 0x1234` tells the line. What lies outside of it, in
+    /// shared libraries, is left out.
+    #[must_use]
+    pub fn backtrace(&self) -> &[u64] {
+        match (self.cause(), &self.note, &self.fault) {
+            (Cause::Panic { .. }, Some(note), _) => note.backtrace(),
+            (Cause::Signal { .. }, _, Some(fault)) => {
+                fault.instruction.as_ref().map_or(&[], slice::from_ref)
+            }
+            _ => &[],
         }
     }
 
@@ -121,6 +208,11 @@ impl fmt::Display for Death {
         write!(f, "worker {} ", self.incarnation)?;
         match self.cause() {
             Cause::Exit { code } => write!(f, "exited with code {code}")?,
+            Cause::Signal {
+                fault: Some(fault),
+                signal,
+                ..
+            } => write_fault(f, signal, &fault)?,
             Cause::Signal { signal, .. } => write!(f, "was killed by {}", signal::Name(signal))?,
             Cause::Panic {
                 message,
@@ -131,50 +223,36 @@ impl fmt::Display for Death {
             } => {
                 write!(f, "panicked at {file}:{line}:{column}: {message}")?;
             }
+            Cause::Hang { heart: Some(heart) } => {
+                write!(f, "was killed because its `{heart}` gave no sign of life")?;
+            }
+            Cause::Hang { heart: None } => {
+                f.write_str("was killed because it gave no sign of life")?;
+            }
+            Cause::Oom => f.write_str("was killed for want of memory")?,
         }
         write!(f, " after {:.3}s", self.uptime.as_secs_f64())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use crate::sys::atomic::AtomicU64;
-
-    use super::*;
-    use crate::state::black_box::{BlackBox, WORDS};
-    use crate::state::words::Words;
-
-    /// The note of a panic `at` seconds.
-    fn note(at: u64) -> PanicNote {
-        let words: Vec<_> = (0..WORDS).map(|_| AtomicU64::new(0)).collect();
-        let black_box = BlackBox::new(Words::open(&words)).unwrap();
-        black_box
-            .record_panic("a text", None, "main", Duration::from_secs(at))
-            .unwrap();
-        black_box.panic_note().unwrap()
+/// What is said of a worker that could still say what the fault was.
+fn write_fault(f: &mut fmt::Formatter<'_>, signal: i32, fault: &Fault<'_>) -> fmt::Result {
+    let in_thread = |f: &mut fmt::Formatter<'_>| match fault.thread {
+        "" => f.write_str("a thread without a name"),
+        name => write!(f, "thread `{name}`"),
+    };
+    if fault.is_overflow {
+        f.write_str("overflowed the stack of ")?;
+        return in_thread(f);
     }
-
-    #[test]
-    fn a_panic_is_the_cause_of_its_exit_code_and_of_an_abort_just_after_it() {
-        let (now, abort) = (
-            Duration::from_secs(9),
-            Exit::Signal {
-                signal: SIGABRT,
-                core: false,
-            },
-        );
-        assert!(is_cause(&note(1), Exit::Code(101), now));
-        assert!(is_cause(&note(9), abort, now));
-        // Somebody caught it long ago.
-        assert!(!is_cause(&note(1), abort, now));
-        assert!(!is_cause(&note(9), Exit::Code(1), now));
-        assert!(!is_cause(
-            &note(9),
-            Exit::Signal {
-                signal: 9,
-                core: false
-            },
-            now
-        ));
+    write!(f, "was killed by {}", signal::Name(signal))?;
+    if let Some(address) = fault.address {
+        write!(f, " at {address:#x}")?;
     }
+    f.write_str(" in ")?;
+    in_thread(f)
 }
+
+#[cfg(test)]
+#[path = "death_tests.rs"]
+mod tests;

@@ -3,7 +3,7 @@
 use core::fmt::{self, Write};
 use core::time::Duration;
 
-use crate::death::{Cause, Death};
+use crate::death::{Cause, Death, Fault};
 use crate::state::descriptor::Descriptor;
 use crate::state::fit::Rejection;
 use crate::state::layout::Layout;
@@ -188,6 +188,11 @@ impl Line {
         line
     }
 
+    /// Bytes that still fit; one is kept for the line feed.
+    fn room(&self) -> usize {
+        LINE - 1 - self.length
+    }
+
     /// The bytes to write.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
@@ -196,8 +201,7 @@ impl Line {
 
 impl Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        // One byte is kept for the line feed.
-        let room = LINE - 1 - self.length;
+        let room = self.room();
         let end = (0..=room.min(text.len()))
             .rev()
             .find(|&at| text.is_char_boundary(at))
@@ -384,9 +388,12 @@ fn write_death(line: &mut Line, death: &Death, restarts: u32, next: Next) -> fmt
             line.write_str(" cause=exit")?;
             status(line)?;
         }
-        Cause::Signal { .. } => {
+        Cause::Signal { fault, .. } => {
             line.write_str(" cause=signal")?;
             status(line)?;
+            if let Some(fault) = fault {
+                write_fault(line, &fault)?;
+            }
         }
         Cause::Panic {
             message,
@@ -405,6 +412,17 @@ fn write_death(line: &mut Line, death: &Death, restarts: u32, next: Next) -> fmt
                 Quoted(thread)
             )?;
         }
+        Cause::Hang { heart } => {
+            line.write_str(" cause=hang")?;
+            status(line)?;
+            if let Some(heart) = heart {
+                write!(line, " heart={}", Quoted(heart))?;
+            }
+        }
+        Cause::Oom => {
+            line.write_str(" cause=oom")?;
+            status(line)?;
+        }
     }
     write!(
         line,
@@ -418,7 +436,38 @@ fn write_death(line: &mut Line, death: &Death, restarts: u32, next: Next) -> fmt
         Next::Stop => line.write_str(" next=stop"),
         Next::GiveUp => line.write_str(" next=give_up"),
         Next::Degrade => line.write_str(" next=degrade"),
+    }?;
+    write_backtrace(line, death.backtrace())
+}
+
+fn write_fault(line: &mut Line, fault: &Fault<'_>) -> fmt::Result {
+    if let Some(address) = fault.address {
+        write!(line, " address={address:#x}")?;
     }
+    write!(line, " thread={}", Quoted(fault.thread))?;
+    if fault.is_overflow {
+        line.write_str(" fault=stack_overflow")?;
+    }
+    Ok(())
+}
+
+/// As many addresses as there is room for. They are the last that a line says, so that nothing else is cut because of them.
+fn write_backtrace(line: &mut Line, backtrace: &[u64]) -> fmt::Result {
+    const KEY: &str = " backtrace=\"";
+    /// An address, the blank before it, and the quote at the end.
+    const LONGEST: usize = " 0x0123456789abcdef\"".len();
+    if backtrace.is_empty() || line.room() < KEY.len() + LONGEST {
+        return Ok(());
+    }
+    line.write_str(KEY)?;
+    for (number, address) in backtrace.iter().enumerate() {
+        if line.room() < LONGEST {
+            break;
+        }
+        let blank = if number == 0 { "" } else { " " };
+        write!(line, "{blank}{address:#x}")?;
+    }
+    line.write_str("\"")
 }
 
 /// A duration in seconds with three decimals.

@@ -1,5 +1,7 @@
 use super::*;
-use crate::exit::Exit;
+use crate::exit::{Exit, Reason};
+use crate::state::black_box::{FRAMES, FaultNote, Text};
+use crate::state::hearts::Name;
 
 fn line(event: &Event<'_>) -> String {
     String::from_utf8(Line::of(event, false).as_bytes().to_vec()).unwrap()
@@ -12,7 +14,10 @@ const DEATH: Death = Death {
         signal: 11,
         core: false,
     },
+    reason: Reason::Own,
+    heart: None,
     note: None,
+    fault: None,
     uptime: Duration::from_millis(12),
     max_rss_kib: 2148,
     generation: 7,
@@ -153,4 +158,98 @@ fn journald_gets_the_level_of_each_line() {
         next: Next::Stop,
     };
     assert!(with_level(&died).starts_with("<3>ppair event=died "));
+}
+
+/// The line of this death, of which the next worker follows at once.
+fn died(death: &Death) -> String {
+    line(&Event::Died {
+        death,
+        restarts: 0,
+        next: Next::Restart(Duration::ZERO),
+    })
+}
+
+const FAULT: FaultNote = FaultNote {
+    signal: 11,
+    code: 1,
+    pid: 4713,
+    address: Some(8),
+    instruction: Some(0x1234),
+    thread: Text::until_zero(*b"help \"er\"\0\0\0\0\0\0\0"),
+    is_overflow: false,
+    at: Duration::ZERO,
+};
+
+#[test]
+fn a_fault_has_its_address_thread_and_instruction() {
+    let death = Death {
+        fault: Some(FAULT),
+        ..DEATH
+    };
+    assert_eq!(
+        died(&death),
+        "ppair event=died worker=4713 incarnation=2 cause=signal signal=SIGSEGV core=no address=0x8 \
+         thread=\"help \\\"er\\\"\" uptime=0.012s maxrss=2148KiB generation=7 restarts=0 next=restart delay=0.000s \
+         backtrace=\"0x1234\"\n"
+    );
+}
+
+#[test]
+fn a_stack_overflow_is_called_by_its_name() {
+    let death = Death {
+        fault: Some(FaultNote {
+            is_overflow: true,
+            instruction: None,
+            ..FAULT
+        }),
+        ..DEATH
+    };
+    let line = died(&death);
+    assert!(line.contains(" fault=stack_overflow uptime="), "{line}");
+    assert!(!line.contains("backtrace"), "{line}");
+}
+
+#[test]
+fn a_hang_and_a_kill_for_want_of_memory_are_causes_of_their_own() {
+    let death = Death {
+        reason: Reason::Hang,
+        heart: Some(Name::of("a \"loop\"")),
+        fault: Some(FAULT),
+        ..DEATH
+    };
+    let hang = died(&death);
+    assert!(
+        hang.contains(" cause=hang signal=SIGSEGV core=no heart=\"a \\\"loop\\\"\" uptime="),
+        "{hang}"
+    );
+    let death = Death {
+        reason: Reason::Oom,
+        ..DEATH
+    };
+    let oom = died(&death);
+    assert!(
+        oom.contains(" cause=oom signal=SIGSEGV core=no uptime="),
+        "{oom}"
+    );
+}
+
+#[test]
+fn a_backtrace_takes_only_the_room_that_is_left() {
+    for depth in 0..=FRAMES {
+        for room in (0..LINE).step_by(7) {
+            let mut line = Line {
+                bytes: [0; LINE],
+                length: 0,
+            };
+            line.write_str(&"x".repeat(LINE - 1 - room)).unwrap();
+            let addresses = vec![u64::MAX; depth];
+            write_backtrace(&mut line, &addresses).unwrap();
+            let text = String::from_utf8(line.as_bytes().to_vec()).unwrap();
+            let (_, value) = text.split_once(" backtrace=\"").unwrap_or(("", "\""));
+            let whole = value.strip_suffix('"').expect("the quote is closed");
+            for address in whole.split_terminator(' ') {
+                assert_eq!(address, "0xffffffffffffffff");
+            }
+        }
+    }
 }

@@ -22,6 +22,7 @@ mod fixed;
 mod heart;
 #[cfg(any(feature = "bytemuck", feature = "zerocopy"))]
 pub mod interop;
+mod last_words;
 mod log;
 mod pair;
 mod parameter;
@@ -39,7 +40,7 @@ mod world;
 
 pub use config::{Config, OnWatchdogDeath, Orphans, Restart, ThreadPanic};
 pub use counters::Counters;
-pub use death::{Cause, Death};
+pub use death::{Cause, Death, Fault};
 pub use event::{Event, Next};
 pub use fixed::{
     CapacityError, Elapsed, Maybe, NotEarlier, Text, Timestamp, Vector, VectorIntoIter,

@@ -18,13 +18,13 @@ use crate::state::restored::{self, Restored};
 use crate::state::segment::{RegionSpec, Segment};
 use crate::state::stored::Stored;
 use crate::sys::process::{self, Alone};
+use crate::sys::stderr;
 use crate::sys::tether::Tether;
-use crate::sys::{clock, stderr};
 use crate::watchdog::driver::{Equipment, Image, WatchDog};
 use crate::watchdog::manager::Manager;
 use crate::worker::{Beginning, Contact, Room, Worker};
 use crate::world::World;
-use crate::{degraded, exit, heart};
+use crate::{degraded, exit, heart, last_words};
 
 /// A process pair that is being put together, without the attribute.
 ///
@@ -402,7 +402,8 @@ impl<S: 'static> Pair<S> {
             Ok(segment) => Box::leak(Box::new(segment)),
             Err(errno) => fail("cannot make the shared memory for the hard state", errno),
         };
-        hook_panics(segment);
+        let room = Room::new();
+        last_words::leave_of_panics(segment, options.thread_panic, room.unforked());
         stderr::prepare();
         if file_is_new {
             say_unwanted(segment);
@@ -424,7 +425,7 @@ impl<S: 'static> Pair<S> {
                 manager: Some(Box::leak(Box::new(manager))),
                 is_alone: true,
             };
-            return enter(Room::new(), beginning, segment, options, contact);
+            return enter(room, beginning, segment, options, contact);
         }
         let alone = only_one_thread();
         let (world, tether, watchdog) = match resumed {
@@ -443,7 +444,7 @@ impl<S: 'static> Pair<S> {
             world.unwrap_or_else(|errno| fail("cannot block the signals of the watch dog", errno));
         // On the heap, where a worker only reads it: on the stack it would be copied, with all the pages that it fills.
         let mut dog = Box::new(WatchDog::new(options, world, alone, segment, equipment));
-        let room = Room::new();
+        last_words::leave_of_faults(segment);
         let role = match watchdog {
             None => dog.run(),
             Some(baton) => {
@@ -579,25 +580,6 @@ fn take_over(segment: &Segment, number: usize) -> Option<Vec<u8>> {
             None
         }
     }
-}
-
-/// Lets a panic leave its text and place for the watch dog. The hook that was there still runs, afterwards.
-fn hook_panics(segment: &'static Segment) {
-    let next = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        let payload = info.payload();
-        let text = payload.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        let thread = std::thread::current();
-        // Nobody is left to be told if this fails.
-        let _ = segment.black_box().record_panic(
-            text.unwrap_or("(a payload that is not text)"),
-            info.location(),
-            thread.name().unwrap_or(""),
-            clock::now(),
-        );
-        next(info);
-    }));
 }
 
 /// A process with several threads cannot be forked safely: the child would have the locks of threads that it does not have.

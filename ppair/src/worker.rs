@@ -123,6 +123,11 @@ impl Room {
             unforked: Unforked::new(),
         }
     }
+
+    /// 0 until this process is a worker; then its incarnation.
+    pub(crate) fn unforked(&self) -> Unforked {
+        self.unforked
+    }
 }
 
 impl Worker {

@@ -2,9 +2,11 @@
 //! and returns plain data, and knows nothing of pairs, workers or hard states.
 
 pub(crate) mod atomic;
+pub(crate) mod backtrace;
 pub(crate) mod children;
 pub(crate) mod clock;
 pub(crate) mod copy;
+pub(crate) mod crash;
 pub(crate) mod exec;
 pub(crate) mod fork;
 pub(crate) mod memory;

@@ -6,7 +6,7 @@ use super::alarms::Alarm;
 use super::driver::{REST, Role, WatchDog};
 use super::machine::Event;
 use crate::config::Orphans;
-use crate::death::{Death, is_cause};
+use crate::death::{Death, last_words};
 use crate::event::Event as Say;
 use crate::exit::{Ending, Exit, Reason};
 use crate::sys::signal::{SIGCHLD, SIGKILL, Set};
@@ -54,7 +54,11 @@ impl WatchDog {
         }
         let now = clock::now();
         self.died_at = Some(now);
-        let note = self.segment.black_box().panic_note();
+        let (note, fault) = {
+            let black_box = self.segment.black_box();
+            let (panic, fault) = (black_box.panic_note(), black_box.fault_note());
+            last_words(panic, fault, worker.pid, exit, now)
+        };
         let reason = match (self.hung, self.was_killed) {
             (Some(_), _) => Reason::Hang,
             (None, true) => Reason::StopTimeout,
@@ -65,7 +69,10 @@ impl WatchDog {
             worker: worker.pid,
             incarnation: self.incarnation,
             exit,
-            note: note.filter(|note| is_cause(note, exit, now)),
+            reason,
+            heart: self.hung.and_then(|hung| hung.heart),
+            note,
+            fault,
             uptime: now.saturating_sub(worker.since),
             max_rss_kib,
             generation: self.segment.generation(),

@@ -148,6 +148,12 @@ impl WatchDog {
                 "STATUS=worker {incarnation} was killed by {}{then}",
                 Name(signal)
             )),
+            Cause::Hang { .. } => manager.send(format_args!(
+                "STATUS=worker {incarnation} gave no sign of life and was killed{then}"
+            )),
+            Cause::Oom => manager.send(format_args!(
+                "STATUS=worker {incarnation} was killed for want of memory{then}"
+            )),
             Cause::Exit { code } => manager.send(format_args!(
                 "STATUS=worker {incarnation} exited with code {code}{then}"
             )),
