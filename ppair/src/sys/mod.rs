@@ -3,6 +3,7 @@
 
 pub(crate) mod atomic;
 pub(crate) mod backtrace;
+pub(crate) mod cgroup;
 pub(crate) mod children;
 pub(crate) mod clock;
 pub(crate) mod copy;
@@ -11,6 +12,7 @@ pub(crate) mod exec;
 pub(crate) mod fork;
 pub(crate) mod memory;
 pub(crate) mod notify;
+pub(crate) mod oom_score;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod stderr;

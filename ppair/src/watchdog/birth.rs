@@ -23,6 +23,9 @@ pub(super) enum Forked {
 
 impl WatchDog {
     pub(super) fn fork(&mut self) -> Forked {
+        if let Err(errno) = self.oom.before_fork() {
+            self.complain("pwrite", errno);
+        }
         if let Image::Used(relay) = &self.image {
             return self.start_afresh(relay);
         }

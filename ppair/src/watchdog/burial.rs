@@ -59,9 +59,11 @@ impl WatchDog {
             let (panic, fault) = (black_box.panic_note(), black_box.fault_note());
             last_words(panic, fault, worker.pid, exit, now)
         };
+        let by_kill = matches!(exit, Exit::Signal { signal, .. } if signal == SIGKILL);
         let reason = match (self.hung, self.was_killed) {
             (Some(_), _) => Reason::Hang,
             (None, true) => Reason::StopTimeout,
+            (None, false) if by_kill && self.oom.has_struck() => Reason::Oom,
             (None, false) => Reason::Own,
         };
         let ending = Ending { exit, reason };

@@ -11,6 +11,7 @@ use super::alarms::{Alarm, Alarms};
 use super::birth::Forked;
 use super::machine::{Action, Event, Machine};
 use super::manager::Manager;
+use super::oom::Oom;
 use crate::config::{Options, Orphans};
 use crate::counters::Counters;
 use crate::death::Death;
@@ -98,6 +99,7 @@ pub(crate) struct WatchDog {
     pub(super) alarms: Alarms,
     /// Whether there was a fork since the last look at pending signals.
     pub(super) just_forked: bool,
+    pub(super) oom: Oom,
     /// The system call that failed last, so that one that always fails does not fill the log.
     failed: Option<(&'static str, Errno)>,
 }
@@ -156,6 +158,7 @@ impl WatchDog {
             proofs: vec![Proof::default(); segment.specs().len()].into(),
             alarms: Alarms::default(),
             just_forked: false,
+            oom: Oom::prepare(),
             failed: None,
         };
         if options.orphans == Orphans::Kill {
@@ -202,6 +205,7 @@ impl WatchDog {
     /// A worker runs from here on.
     pub(super) fn begin_watch(&mut self, worker: Running) {
         self.worker = Some(worker);
+        self.oom.after_fork();
         (self.hang_floor, self.is_stopped) = (worker.since, false);
         (self.hung, self.was_killed) = (None, false);
         self.alarms

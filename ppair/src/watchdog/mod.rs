@@ -6,3 +6,4 @@ mod burial;
 pub(crate) mod driver;
 pub(crate) mod machine;
 pub(crate) mod manager;
+mod oom;

@@ -1,0 +1,263 @@
+//! How many processes the kernel's out-of-memory killer has ended: in the memory cgroup of this process where there is one, else
+//! on the whole machine. The counter's file is found and opened once; reading it allocates nothing.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::sys::uio::pread;
+
+use super::Errno;
+use super::memory::above_standard;
+
+/// The counter of the whole machine (proc_vmstat(5)).
+const MACHINE: &str = "/proc/vmstat";
+
+/// A file with a line `oom_kill N`.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    file: OwnedFd,
+}
+
+impl Counter {
+    /// Finds the counter nearest to this process; `None` if the kernel counts nowhere that this process can read.
+    pub(crate) fn find() -> Option<Self> {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let group = group_file(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"));
+        let files = group.into_iter().chain([PathBuf::from(MACHINE)]);
+        files.map(|path| Self::open(&path)).find_map(|counter| {
+            // A kernel before 4.13 has the files and does not count in them, nor does the root cgroup of version 2 have one.
+            counter.ok().filter(|counter| counter.read().is_some())
+        })
+    }
+
+    fn open(path: &Path) -> Result<Self, Errno> {
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+        let file = above_standard(open(path, flags, Mode::empty())?)?;
+        Ok(Self { file })
+    }
+
+    /// The count; `None` if it cannot be read.
+    #[inline(never)]
+    pub(crate) fn read(&self) -> Option<u64> {
+        let mut bytes = [0; 1024];
+        // The beginning of a line whose end is not read yet.
+        let (mut kept, mut offset) = (0, 0);
+        loop {
+            let read = match pread(&self.file, bytes.get_mut(kept..)?, offset) {
+                Ok(0) => return count(bytes.get(..kept)?),
+                Ok(read) => read,
+                Err(Errno::EINTR) => continue,
+                Err(_) => return None,
+            };
+            offset = offset.checked_add(i64::try_from(read).ok()?)?;
+            let filled = bytes.get(..kept + read)?;
+            let whole = filled.iter().rposition(|&byte| byte == b'\n');
+            let whole = whole.map_or(0, |end| end + 1);
+            if let Some(number) = count(filled.get(..whole)?) {
+                return Some(number);
+            }
+            let end = filled.len();
+            bytes.copy_within(whole..end, 0);
+            kept = end - whole;
+        }
+    }
+}
+
+/// The number in the line `oom_kill N`.
+fn count(text: &[u8]) -> Option<u64> {
+    let mut lines = text.split(|&byte| byte == b'\n');
+    let number = lines.find_map(|line| line.strip_prefix(b"oom_kill "))?;
+    core::str::from_utf8(number).ok()?.trim().parse().ok()
+}
+
+/// The file with the counter of the memory cgroup that `cgroup` (`/proc/self/cgroup`) names, below the mount that `mounts`
+/// (`/proc/self/mountinfo`) has of its hierarchy.
+fn group_file(cgroup: &str, mounts: &str) -> Option<PathBuf> {
+    // Each line: number, controllers, path. The one of version 2 has no controllers (cgroups(7)).
+    let groups = || {
+        cgroup.lines().filter_map(|line| {
+            let (_, rest) = line.split_once(':')?;
+            rest.split_once(':')
+        })
+    };
+    let first =
+        groups().find(|(controllers, _)| controllers.split(',').any(|name| name == "memory"));
+    if let Some((_, path)) = first {
+        let mount = mounts.lines().filter_map(Mount::parse).find(|mount| {
+            mount.kind == "cgroup" && mount.options.split(',').any(|name| name == "memory")
+        });
+        return Some(mount?.folder_of(path).join("memory.oom_control"));
+    }
+    let (_, path) = groups().find(|(controllers, _)| controllers.is_empty())?;
+    let mut mounts = mounts.lines().filter_map(Mount::parse);
+    let mount = mounts.find(|mount| mount.kind == "cgroup2")?;
+    Some(mount.folder_of(path).join("memory.events"))
+}
+
+/// A line of `/proc/self/mountinfo` (proc_pid_mountinfo(5)).
+struct Mount<'a> {
+    /// What of the file system is mounted.
+    root: String,
+    point: String,
+    kind: &'a str,
+    options: &'a str,
+}
+
+impl<'a> Mount<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
+        let (mount, system) = line.split_once(" - ")?;
+        let mut mount = mount.split(' ').skip(3);
+        let mut system = system.split(' ');
+        Some(Self {
+            root: unescape(mount.next()?),
+            point: unescape(mount.next()?),
+            kind: system.next()?,
+            options: system.nth(1)?,
+        })
+    }
+
+    /// The folder of the cgroup `path`. In a container the path may begin with what is mounted, or lead out of it: then the mount's own
+    /// folder is the nearest one that can be seen.
+    fn folder_of(&self, path: &str) -> PathBuf {
+        let below = Path::new(path)
+            .strip_prefix(&self.root)
+            .unwrap_or(Path::new(""));
+        let leads_out = below
+            .components()
+            .any(|part| part == std::path::Component::ParentDir);
+        let point = Path::new(&self.point);
+        if leads_out {
+            point.to_owned()
+        } else {
+            point.join(below)
+        }
+    }
+}
+
+/// Blanks in a path are written as `\040`, and some others in the same way.
+fn unescape(path: &str) -> String {
+    let mut parts = path.split('\\');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part
+            .get(..3)
+            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        match digits {
+            Some(byte) => {
+                text.push(char::from(byte));
+                text.push_str(&part[3..]);
+            }
+            None => text.push_str(part),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::memory;
+
+    const FIRST: &str =
+        "35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n";
+    const SECOND: &str = "42 31 0:39 / /sys/fs/cgroup rw,relatime shared:9 - cgroup2 cgroup2 rw\n";
+
+    fn found(cgroup: &str, mounts: &str) -> Option<String> {
+        Some(group_file(cgroup, mounts)?.to_str()?.to_owned())
+    }
+
+    #[test]
+    fn the_memory_hierarchy_of_version_1_is_preferred_where_there_is_one() {
+        let cgroup = "9:name=systemd:/\n4:cpu,memory:/a/b\n0::/c\n";
+        assert_eq!(
+            found(cgroup, &format!("{SECOND}{FIRST}")).as_deref(),
+            Some("/sys/fs/cgroup/memory/a/b/memory.oom_control")
+        );
+    }
+
+    #[test]
+    fn version_2_has_one_hierarchy() {
+        let mounts = format!("22 1 8:1 / / rw - ext4 /dev/sda1 rw\n{SECOND}");
+        assert_eq!(
+            found("0::/system.slice/x.service\n", &mounts).as_deref(),
+            Some("/sys/fs/cgroup/system.slice/x.service/memory.events")
+        );
+    }
+
+    #[test]
+    fn in_a_container_the_path_is_taken_from_the_root_of_the_mount_on() {
+        let mounts = "35 31 0:32 /docker/7 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n";
+        assert_eq!(
+            found("4:memory:/docker/7/in side\n", mounts).as_deref(),
+            Some("/sys/fs/cgroup/memory/in side/memory.oom_control")
+        );
+        for outside in ["/docker/8", "/../8"] {
+            assert_eq!(
+                found(&format!("4:memory:{outside}\n"), mounts).as_deref(),
+                Some("/sys/fs/cgroup/memory/memory.oom_control")
+            );
+        }
+    }
+
+    #[test]
+    fn a_mount_point_with_blanks_is_read_as_it_is() {
+        let mounts = "42 31 0:39 / /a\\040b\\134c rw - cgroup2 cgroup2 rw\n";
+        assert_eq!(
+            found("0::/\n", mounts).as_deref(),
+            Some("/a b\\c/memory.events")
+        );
+    }
+
+    #[test]
+    fn without_a_cgroup_or_a_mount_there_is_no_file() {
+        for (cgroup, mounts) in [
+            ("", ""),
+            ("nonsense", "nonsense - x"),
+            ("4:memory:/", SECOND),
+            ("0::/", FIRST),
+            ("4:cpu:/", FIRST),
+        ] {
+            assert_eq!(found(cgroup, mounts), None, "{cgroup} {mounts}");
+        }
+    }
+
+    #[test]
+    fn the_count_is_read_from_each_kind_of_file() {
+        for (text, number) in [
+            (
+                "low 0\nhigh 0\nmax 3\noom 2\noom_kill 5\noom_group_kill 1\n",
+                Some(5),
+            ),
+            ("oom_kill_disable 0\nunder_oom 0\noom_kill 7\n", Some(7)),
+            (
+                "nr_free_pages 1\noom_kill 18446744073709551615\nx 1",
+                Some(u64::MAX),
+            ),
+            ("oom_kill_disable 0\nunder_oom 0\n", None),
+            ("oom_kill x\n", None),
+            ("oom_kill 18446744073709551616\n", None),
+            ("", None),
+        ] {
+            assert_eq!(count(text.as_bytes()), number, "{text}");
+        }
+        assert_eq!(count(b"oom_kill \xff\n"), None);
+    }
+
+    #[test]
+    fn a_long_file_is_read_to_its_end() {
+        for before in 1_000..1_060 {
+            let text = format!("{}\noom_kill 41\nx 5\n", "a 1\n".repeat(before));
+            let file = memory::create(c"vmstat", text.len(), text.len()).expect("a memory file");
+            memory::write_at(&file, 0, text.as_bytes()).expect("it can be written");
+            assert_eq!(Counter { file }.read(), Some(41));
+        }
+    }
+
+    #[test]
+    fn this_machine_counts_somewhere() {
+        let counter = Counter::find().expect("kernels since 4.13 count in /proc/vmstat");
+        assert!(counter.read().is_some());
+    }
+}
