@@ -9,7 +9,7 @@
 //!
 //! It prints 1, 2, 3 ... N, one a line, one each MS milliseconds, and crashes its worker after each
 //! K-th number (0: never). KIND is `segv`, `abort`, `panic`, `exit`, `overflow` (of the stack),
-//! `kill`, or `mix`: each in turn. Defaults: N 30, K 7, `mix`, 50 ms.
+//! `kill`, `thread-panic`, or `mix`: each in turn. Defaults: N 30, K 7, `mix`, 50 ms.
 //!
 //! How to crash it: it does so by itself. To do it yourself as well, take the worker's number from
 //! an `event=started` line and `kill -9` it; or `kill -SEGV`, or `kill -STOP` and `kill -9`.
@@ -37,7 +37,8 @@ Prints 1, 2, 3 ... N, and crashes its worker after each K-th number.
 
   --to N        the last number (default 30)
   --every K     crash after each K-th number; 0: never (default 7)
-  --crash KIND  segv, abort, panic, exit, overflow, kill, or mix: each in turn (default mix)
+  --crash KIND  segv, abort, panic, exit, overflow, kill, thread-panic, or mix: each in turn
+                (default mix)
   --pace MS     milliseconds before each number (default 50)
   --help        print this
 ";
@@ -82,7 +83,7 @@ fn read_settings() -> Result<Settings, lexopt::Error> {
     Ok(settings)
 }
 
-#[ppair::main(setup = read_settings)]
+#[ppair::main(setup = read_settings, thread_panic = "crash")]
 fn main(settings: &Settings, count: Checkpoint<Count>) -> io::Result<()> {
     while count.load().printed < settings.to {
         thread::sleep(settings.pace);

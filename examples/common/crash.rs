@@ -21,29 +21,34 @@ pub(crate) enum Crash {
     Overflow,
     /// SIGKILL, as the kernel's out-of-memory killer sends it.
     Kill,
+    /// A panic of another thread, with which the worker ends where `thread_panic = "crash"` says so. Elsewhere the main thread
+    /// leaves then, as by `Exit`.
+    ThreadPanic,
     /// Each of the others in turn.
     Mix,
 }
 
 impl Crash {
     /// The kinds by their names on a command line.
-    const NAMES: [(&str, Self); 7] = [
+    const NAMES: [(&str, Self); 8] = [
         ("segv", Self::Segv),
         ("abort", Self::Abort),
         ("panic", Self::Panic),
         ("exit", Self::Exit),
         ("overflow", Self::Overflow),
         ("kill", Self::Kill),
+        ("thread-panic", Self::ThreadPanic),
         ("mix", Self::Mix),
     ];
     /// What `Mix` goes through.
-    const TURNS: [Self; 6] = [
+    const TURNS: [Self; 7] = [
         Self::Segv,
         Self::Abort,
         Self::Panic,
         Self::Exit,
         Self::Overflow,
         Self::Kill,
+        Self::ThreadPanic,
     ];
 
     /// Ends this process. `turn` counts the crashes: it is what `Mix` chooses by.
@@ -58,6 +63,7 @@ impl Crash {
                 let sent = raise(Signal::SIGKILL);
                 unreachable!("nothing follows a SIGKILL: {sent:?}")
             }
+            Self::ThreadPanic => panic_in_a_thread(),
             Self::Mix => {
                 let turns = Self::TURNS.iter().cycle();
                 let turn = usize::try_from(turn % Self::TURNS.len() as u64).unwrap_or_default();
@@ -104,6 +110,14 @@ fn overflow() -> ! {
         Ok(Err(cause)) => panic::resume_unwind(cause),
         other => unreachable!("the stack had an end: {other:?}"),
     }
+}
+
+fn panic_in_a_thread() -> ! {
+    let helper = thread::Builder::new().name("helper".to_owned());
+    let helper = helper.spawn(|| panic!("the crash that was asked for"));
+    // It is caught here, which helps the worker only where panics of threads end nothing else.
+    drop(helper.map(thread::JoinHandle::join));
+    process::exit(3)
 }
 
 fn deeper(level: u64) -> u64 {

@@ -1,11 +1,10 @@
 //! Why a worker died: the facts that the watch dog found, for its log and for the next worker.
 
 use core::fmt;
-use core::slice;
 use core::time::Duration;
 
 use crate::exit::{Exit, PANICKED, Reason};
-use crate::state::black_box::{FaultNote, PanicNote};
+use crate::state::black_box::{BlackBox, FaultNote, PanicNote};
 use crate::state::hearts;
 use crate::sys::signal::{self, SIGABRT};
 
@@ -60,16 +59,19 @@ pub(crate) fn is_of_end(fault: &FaultNote, worker: i32, exit: Exit) -> bool {
 
 /// What a dead worker has left in the black box, as far as it is about its end.
 pub(crate) fn last_words(
-    panic: Option<PanicNote>,
-    fault: Option<FaultNote>,
+    black_box: BlackBox<'_>,
     worker: i32,
     exit: Exit,
     now: Duration,
 ) -> (Option<PanicNote>, Option<FaultNote>) {
+    let fault = black_box.fault_note();
     let fault = fault.filter(|fault| is_of_end(fault, worker, exit));
     let aborted = fault.map_or(now, |fault| fault.at);
-    let panic = panic.filter(|note| is_cause(note, worker, exit, aborted));
-    (panic, fault)
+    let panic = black_box.panic_note();
+    (
+        panic.filter(|note| is_cause(note, worker, exit, aborted)),
+        fault,
+    )
 }
 
 /// The cause of a death.
@@ -164,9 +166,7 @@ impl Death {
     pub fn backtrace(&self) -> &[u64] {
         match (self.cause(), &self.note, &self.fault) {
             (Cause::Panic { .. }, Some(note), _) => note.backtrace(),
-            (Cause::Signal { .. }, _, Some(fault)) => {
-                fault.instruction.as_ref().map_or(&[], slice::from_ref)
-            }
+            (Cause::Signal { .. }, _, Some(fault)) => fault.instruction.as_slice(),
             _ => &[],
         }
     }

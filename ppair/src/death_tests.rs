@@ -1,5 +1,5 @@
 use super::*;
-use crate::state::black_box::{BlackBox, Panic, Text, WORDS};
+use crate::state::black_box::{Panic, Text, WORDS};
 use crate::state::words::Words;
 use crate::sys::atomic::AtomicU64;
 
@@ -9,10 +9,12 @@ const ABORT: Exit = Exit::Signal {
     core: false,
 };
 
-/// The note of a panic `at` seconds.
-fn note(at: u64) -> PanicNote {
-    let words: Vec<_> = (0..WORDS).map(|_| AtomicU64::new(0)).collect();
-    let black_box = BlackBox::new(Words::open(&words)).unwrap();
+fn words() -> Vec<AtomicU64> {
+    (0..WORDS).map(|_| AtomicU64::new(0)).collect()
+}
+
+/// Leaves the note of a panic `at` seconds.
+fn record(black_box: BlackBox<'_>, at: u64) {
     black_box
         .record_panic(&Panic {
             text: "a text",
@@ -23,6 +25,13 @@ fn note(at: u64) -> PanicNote {
             at: Duration::from_secs(at),
         })
         .unwrap();
+}
+
+/// That note.
+fn note(at: u64) -> PanicNote {
+    let words = words();
+    let black_box = BlackBox::new(Words::open(&words)).unwrap();
+    record(black_box, at);
     black_box.panic_note().unwrap()
 }
 
@@ -94,11 +103,15 @@ fn a_fault_is_of_the_end_by_its_signal_and_an_overflow_also_of_an_abort() {
 
 #[test]
 fn a_core_that_takes_long_does_not_hide_the_panic_before_it() {
-    let (at, now) = (fault(SIGABRT, 9), Duration::from_secs(60));
-    let (panic, fault) = last_words(Some(note(9)), Some(at), WORKER, ABORT, now);
-    assert!(panic.is_some() && fault.is_some());
-    let (panic, _) = last_words(Some(note(9)), None, WORKER, ABORT, now);
+    let now = Duration::from_secs(60);
+    let words = words();
+    let black_box = BlackBox::new(Words::open(&words)).unwrap();
+    record(black_box, 9);
+    let (panic, _) = last_words(black_box, WORKER, ABORT, now);
     assert!(panic.is_none());
+    black_box.record_fault(&fault(SIGABRT, 9)).unwrap();
+    let (panic, fault) = last_words(black_box, WORKER, ABORT, now);
+    assert!(panic.is_some() && fault.is_some());
 }
 
 #[test]

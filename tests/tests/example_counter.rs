@@ -20,18 +20,28 @@ fn cause(died: &Event) -> (&str, Option<&str>, Option<&str>) {
 }
 
 /// What the log has to say of each kind. Rust turns the overflow of a stack into an abort.
-const KINDS: [(&str, &str, Option<&str>, Option<&str>); 6] = [
+const KINDS: [(&str, &str, Option<&str>, Option<&str>); 7] = [
     ("segv", "signal", Some("SIGSEGV"), None),
     ("abort", "signal", Some("SIGABRT"), None),
     ("panic", "panic", None, Some("101")),
     ("exit", "exit", None, Some("3")),
     ("overflow", "signal", Some("SIGABRT"), None),
     ("kill", "signal", Some("SIGKILL"), None),
+    ("thread-panic", "panic", None, Some("101")),
 ];
 
 fn assert_cause(died: &Event, turn: usize) {
     let (kind, expected, signal, code) = KINDS[turn % KINDS.len()];
     assert_eq!(cause(died), (expected, signal, code), "{kind}: {died}");
+    let thread = match kind {
+        "segv" | "abort" | "panic" => Some("main"),
+        "overflow" => Some("overflow"),
+        "thread-panic" => Some("helper"),
+        _ => None,
+    };
+    assert_eq!(died.get("thread"), thread, "{kind}: {died}");
+    let fault = (kind == "overflow").then_some("stack_overflow");
+    assert_eq!(died.get("fault"), fault, "{kind}: {died}");
 }
 
 fn counts_in_spite_of(turn: usize) {
@@ -77,6 +87,11 @@ fn counts_in_spite_of_overflow() {
 #[test]
 fn counts_in_spite_of_kill() {
     counts_in_spite_of(5);
+}
+
+#[test]
+fn counts_in_spite_of_a_panic_of_another_thread() {
+    counts_in_spite_of(6);
 }
 
 #[test]
@@ -207,7 +222,7 @@ fn bad_arguments_are_refused_before_there_is_a_worker() {
         ),
         (
             "--crash hard",
-            "expected one of `segv`, `abort`, `panic`, `exit`, `overflow`, `kill`, `mix`",
+            "expected one of `segv`, `abort`, `panic`, `exit`, `overflow`, `kill`, `thread-panic`, `mix`",
         ),
         ("7", "unexpected argument \"7\""),
     ] {

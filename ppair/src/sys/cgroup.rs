@@ -11,7 +11,7 @@ use nix::sys::uio::pread;
 use super::Errno;
 use super::memory::above_standard;
 
-/// The counter of the whole machine (proc_vmstat(5)).
+/// The counter of the whole machine (`proc_vmstat(5)`).
 const MACHINE: &str = "/proc/vmstat";
 
 /// A file with a line `oom_kill N`.
@@ -96,7 +96,7 @@ fn group_file(cgroup: &str, mounts: &str) -> Option<PathBuf> {
     Some(mount.folder_of(path).join("memory.events"))
 }
 
-/// A line of `/proc/self/mountinfo` (proc_pid_mountinfo(5)).
+/// A line of `/proc/self/mountinfo` (`proc_pid_mountinfo(5)`).
 struct Mount<'a> {
     /// What of the file system is mounted.
     root: String,

@@ -224,9 +224,13 @@ fn set_default(signal: c_int) {
 }
 
 impl Arrived {
+    fn info(&self) -> &libc::siginfo_t {
+        // SAFETY: the kernel hands a valid `siginfo_t` to a handler with `SA_SIGINFO`, and nobody writes to it meanwhile.
+        unsafe { &*self.info }
+    }
+
     fn code(&self) -> i32 {
-        // SAFETY: the kernel hands a valid `siginfo_t` to a handler with `SA_SIGINFO`.
-        unsafe { (*self.info).si_code }
+        self.info().si_code
     }
 
     /// Whether the kernel says where it happened. Zero and less: somebody sent it. `SI_KERNEL`: the kernel does not say.
@@ -244,9 +248,9 @@ impl Arrived {
     }
 
     fn address(&self) -> Option<u64> {
-        // SAFETY: as in `code`; and for this signal with such a code that is the member of the union that is set. For SIGSYS it
-        // is the address of the system call, which stands in the same place (sigaction(2), "The siginfo_t argument").
-        let address = || unsafe { (*self.info).si_addr() };
+        // SAFETY: for this signal with such a code, as just seen where it is called, this is the member of the union that is set. For
+        // SIGSYS it is the address of the system call, which stands in the same place (sigaction(2), "The siginfo_t argument").
+        let address = || unsafe { self.info().si_addr() };
         self.has_address().then(|| address() as u64)
     }
 
@@ -285,8 +289,10 @@ impl Arrived {
 
     /// The machine's state where the signal came.
     fn machine(&self) -> &libc::mcontext_t {
+        let context = self.context.cast::<libc::ucontext_t>();
         // SAFETY: the kernel hands a valid `ucontext_t` to a handler with `SA_SIGINFO`, and nobody writes to it meanwhile.
-        unsafe { &(*self.context.cast::<libc::ucontext_t>()).uc_mcontext }
+        let context = unsafe { &*context };
+        &context.uc_mcontext
     }
 
     #[cfg(target_arch = "x86_64")]

@@ -1,4 +1,4 @@
-//! Whom the out-of-memory killer picks: `/proc/self/oom_score_adj` (proc_pid_oom_score_adj(5)).
+//! Whom the out-of-memory killer picks: `/proc/self/oom_score_adj` (`proc_pid_oom_score_adj(5)`).
 
 use std::fs::File;
 use std::os::fd::OwnedFd;

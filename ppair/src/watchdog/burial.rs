@@ -54,11 +54,7 @@ impl WatchDog {
         }
         let now = clock::now();
         self.died_at = Some(now);
-        let (note, fault) = {
-            let black_box = self.segment.black_box();
-            let (panic, fault) = (black_box.panic_note(), black_box.fault_note());
-            last_words(panic, fault, worker.pid, exit, now)
-        };
+        let (note, fault) = last_words(self.segment.black_box(), worker.pid, exit, now);
         let by_kill = matches!(exit, Exit::Signal { signal, .. } if signal == SIGKILL);
         let reason = match (self.hung, self.was_killed) {
             (Some(_), _) => Reason::Hang,

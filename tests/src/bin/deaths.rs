@@ -200,7 +200,9 @@ extern "C" fn say_and_mend(_: c_int, info: *mut libc::siginfo_t, _: *mut libc::c
     let _ = write(std::io::stderr(), b"handled\n");
     let mended = MENDED.load(Ordering::Relaxed);
     // SAFETY: the kernel hands over a valid one, through ppair's own handler.
-    let address = unsafe { (*info).si_addr() };
+    let info = unsafe { &*info };
+    // SAFETY: a signal that somebody sent has other bytes in its place, and they are only compared.
+    let address = unsafe { info.si_addr() };
     if let Some(page) = ptr::NonNull::new(mended).filter(|_| address == mended) {
         let both = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: nothing but `mend_a_fault` knows of this page.
