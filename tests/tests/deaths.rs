@@ -220,6 +220,10 @@ fn a_panic_has_a_backtrace_of_the_program() {
         &died,
         "deaths::die",
     );
+    // The line of the call, and not of what follows it.
+    let place = died.value("at").rsplit_once(':').expect("a column").0;
+    let place = place.rsplit_once('/').expect("a folder").1;
+    names("a_panic_has_a_backtrace_of_the_program", &died, place);
     // The next worker has the same.
     let line = stdout_lines(&end)[1];
     let list = died.value("backtrace").replace("0x", "").replace(' ', ", ");
@@ -340,6 +344,21 @@ fn a_fault_that_a_handler_mends_kills_nobody() {
 }
 
 #[test]
+fn a_fault_in_ppairs_own_handler_ends_the_worker() {
+    for how in ["segv-without-segment", "abort-without-segment"] {
+        let (died, _) = dies(how);
+        has(
+            &died,
+            &[
+                ("cause", Some("signal")),
+                ("signal", Some("SIGSEGV")),
+                ("address", None),
+            ],
+        );
+    }
+}
+
+#[test]
 fn a_handler_installed_in_main_replaces_the_one_of_ppair() {
     let (died, _) = dies("own-handler");
     has(&died, &[("cause", Some("exit")), ("code", Some("9"))]);
@@ -359,6 +378,22 @@ fn what_a_process_of_the_worker_dies_of_is_not_taken_for_the_workers_death() {
     );
     let (died, _) = dies("panic-of-a-child");
     has(&died, &[("cause", Some("exit")), ("code", Some("101"))]);
+}
+
+#[test]
+fn a_worker_that_gives_no_sign_of_life_hung_though_it_ends_by_an_abort() {
+    let fixture = Fixture::new(DEATHS).arg("wait");
+    let (died, end) = of(fixture.env("PPAIR_HANG_TIMEOUT", "100ms").run());
+    has(
+        &died,
+        &[
+            ("cause", Some("hang")),
+            ("signal", Some("SIGABRT")),
+            ("heart", None),
+            ("thread", None),
+        ],
+    );
+    assert_eq!(sentence(&end), "was killed because it gave no sign of life");
 }
 
 #[test]

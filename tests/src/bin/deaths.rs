@@ -71,6 +71,14 @@ fn die(how: &str) {
         "segv" => write_to(8),
         "segv-thread" => in_thread(|| write_to(8)),
         "segv-unnamed" => drop(thread::spawn(|| write_to(8)).join()),
+        "segv-without-segment" => {
+            lose_segment();
+            write_to(8);
+        }
+        "abort-without-segment" => {
+            lose_segment();
+            abort();
+        }
         "trap" => trap(),
         "wait" => {
             println!("ready");
@@ -220,6 +228,23 @@ fn mend_a_fault() {
     MENDED.store(start.as_ptr(), Ordering::Relaxed);
     // SAFETY: the page is this function's own; the handler makes it writable.
     unsafe { start.cast::<u8>().write_volatile(1) };
+}
+
+/// Takes from this process what it shares with its watch dog.
+fn lose_segment() {
+    let maps = std::fs::read_to_string("/proc/self/maps").expect("/proc tells");
+    for line in maps.lines().filter(|line| line.contains("/memfd:ppair")) {
+        let (start, end) = line
+            .split_once(' ')
+            .and_then(|line| line.0.split_once('-'))
+            .expect("a range");
+        let [start, end] =
+            [start, end].map(|text| usize::from_str_radix(text, 16).expect("an address"));
+        let address =
+            ptr::NonNull::new(ptr::with_exposed_provenance_mut(start)).expect("an address");
+        // SAFETY: none, this is a crash as well.
+        unsafe { mprotect(address, end - start, ProtFlags::PROT_NONE) }.expect("it is mapped");
+    }
 }
 
 extern "C" fn leave(_: c_int) {
