@@ -78,6 +78,8 @@ struct Inner {
     last_death: Option<&'static Death>,
     counters: Counters,
     contact: Contact,
+    /// The incarnation as which this worker has said that the service is up.
+    ready: AtomicU32,
     segment: &'static Segment,
     origins: Vec<Origin>,
     /// What became of the stored checkpoints, as soon as somebody asks.
@@ -148,6 +150,7 @@ impl Worker {
         let inner = Inner {
             counters,
             contact,
+            ready: AtomicU32::new(0),
             unforked: room.unforked,
             checkpoints: Mutex::new(Vec::new()),
             incarnation: AtomicU32::new(begin.incarnation),
@@ -250,6 +253,9 @@ impl Worker {
             if let Some(manager) = manager {
                 manager.tell_ready(incarnation);
             }
+            return;
+        }
+        if self.inner.ready.swap(incarnation, Ordering::Relaxed) == incarnation {
             return;
         }
         let told = self.inner.segment.set_ready(incarnation);

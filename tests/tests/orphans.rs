@@ -51,6 +51,18 @@ fn processes_of_a_dead_worker_are_gone_before_the_next_one_starts() {
 }
 
 #[test]
+fn also_if_it_ended_in_order_and_is_restarted() {
+    let fixture = Fixture::new(SERVICE).stdin().env("PPAIR_RESTART", "always");
+    let mut pair = fixture.spawn();
+    let left = start_two(&mut pair);
+    pair.write_line("exit 0");
+    assert!(pair.stdout_line().starts_with("begin"));
+    assert!(left.iter().all(|pid| !is_alive(*pid)));
+    pair.signal(Signal::SIGTERM);
+    pair.finish().expect_code(143);
+}
+
+#[test]
 fn they_may_be_kept() {
     let mut pair = service("keep");
     let left = start_two(&mut pair);

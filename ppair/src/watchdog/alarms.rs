@@ -1,7 +1,8 @@
 //! What the driver waits for, on a clock that does not jump. Pure.
 //!
-//! If the watch dog itself stood still (somebody stopped it, or the whole machine), all its alarms are late at once, and so may be the worker: nobody
-//! is to be judged by time in which nobody could do anything. So what is much too late is put off once by as much as it is late.
+//! If the watch dog itself stood still (somebody stopped it, or the whole machine), its alarms are late, and so may be the worker: nobody is to be
+//! judged by time in which nobody could do anything. So where a worker's life is at stake, what is much too late is put off by the time that has
+//! passed since the watch dog was awake; not twice in a row, so that a machine that is always late still gets its alarms.
 
 use core::time::Duration;
 
@@ -33,6 +34,13 @@ impl Alarm {
         Self::Ping,
     ];
 
+    /// Those at which a worker is ended.
+    const JUDGEMENTS: [Self; 3] = [
+        Self::Machine(Timer::Stop),
+        Self::Machine(Timer::Grace),
+        Self::Hang,
+    ];
+
     fn number(self) -> usize {
         Self::ALL
             .iter()
@@ -48,6 +56,8 @@ const STOOD_STILL: Duration = Duration::from_millis(500);
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Alarms {
     at: [Option<Duration>; Alarm::ALL.len()],
+    /// When the watch dog was awake last.
+    awake: Duration,
     excused: bool,
 }
 
@@ -77,17 +87,19 @@ impl Alarms {
         self.at.iter().flatten().min().copied()
     }
 
-    /// Puts all of them off if the next one is so late that nobody can have kept the time. Returns whether it did; not twice in a row, so
-    /// that a machine that is always late still gets its alarms.
-    pub(crate) fn excuse(&mut self, now: Duration) -> bool {
-        let late = self.next().map(|next| now.saturating_sub(next));
-        let late = late.filter(|late| *late > STOOD_STILL && !self.excused);
-        self.excused = late.is_some();
-        let Some(late) = late else { return false };
-        for at in self.at.iter_mut().flatten() {
-            *at = at.saturating_add(late);
+    /// The watch dog is awake. Returns whether it stood still before, and nobody is to be judged by that time.
+    pub(crate) fn wake(&mut self, now: Duration) -> bool {
+        let slept = now.saturating_sub(core::mem::replace(&mut self.awake, now));
+        let judgements = Alarm::JUDGEMENTS.map(Alarm::number);
+        let next = judgements.into_iter().filter_map(|at| self.at[at]).min();
+        let is_late = next.is_some_and(|next| now.saturating_sub(next) > STOOD_STILL);
+        self.excused = is_late && !self.excused;
+        if self.excused {
+            for at in judgements {
+                self.at[at] = self.at[at].map(|at| at.saturating_add(slept));
+            }
         }
-        true
+        self.excused
     }
 
     /// Takes an alarm whose time has come.
@@ -132,17 +144,29 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_could_keep_is_put_off_once() {
+    fn who_could_not_keep_the_time_gets_it_again_once() {
         let mut alarms = Alarms::default();
-        alarms.set(STOP, Some(ms(1_000)));
-        alarms.set(Alarm::Hang, Some(ms(3_000)));
-        assert!(!alarms.excuse(ms(1_400)), "a little late is late");
-        assert!(alarms.excuse(ms(61_000)));
-        assert_eq!(alarms.take_due(ms(60_999)), None);
-        assert_eq!(alarms.next(), Some(ms(61_000)));
-        assert!(!alarms.excuse(ms(99_000)), "not twice in a row");
-        assert_eq!(alarms.take_due(ms(99_000)), Some(STOP));
-        assert_eq!(alarms.take_due(ms(99_000)), Some(Alarm::Hang));
+        alarms.set(STOP, Some(ms(10_000)));
+        alarms.set(Alarm::Machine(Timer::Restart), Some(ms(500)));
+        assert!(!alarms.wake(ms(1_000)));
+        // A minute later: nine of the ten seconds are left.
+        assert!(alarms.wake(ms(61_000)));
+        assert_eq!(
+            alarms.take_due(ms(61_000)),
+            Some(Alarm::Machine(Timer::Restart))
+        );
+        assert_eq!(alarms.next(), Some(ms(70_000)));
+        assert!(!alarms.wake(ms(70_400)), "a little late is late");
+        assert_eq!(alarms.take_due(ms(70_400)), Some(STOP));
+    }
+
+    #[test]
+    fn a_machine_that_is_always_late_gets_its_alarms() {
+        let mut alarms = Alarms::default();
+        alarms.set(Alarm::Hang, Some(ms(10_000)));
+        assert!(alarms.wake(ms(12_000)));
+        assert!(!alarms.wake(ms(30_000)));
+        assert_eq!(alarms.take_due(ms(30_000)), Some(Alarm::Hang));
     }
 
     #[test]

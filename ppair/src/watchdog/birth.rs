@@ -29,6 +29,10 @@ impl WatchDog {
         if let Image::Used(relay) = &self.image {
             return self.start_afresh(relay);
         }
+        if self.incarnation > 0 {
+            // Those of a worker that ended in order, and what others have left since.
+            self.clear_orphans();
+        }
         if core::mem::take(&mut self.steps_back) {
             self.step_back();
         }

@@ -87,6 +87,7 @@ impl WatchDog {
         self.steps_back = self.ladder.on_death(progressed, ending);
         let too_many = self.window.on_death(now);
         if exit != Exit::Code(0) {
+            // Also if there is no next worker. What a program leaves behind that ends in order, it means to.
             self.clear_orphans();
         }
         let random = now.subsec_nanos().wrapping_mul(0x9e37_79b9);
@@ -133,7 +134,7 @@ impl WatchDog {
     }
 
     /// Ends what a dead worker has left behind: its children are this process's now. Those that were there before the first worker stay.
-    fn clear_orphans(&mut self) {
+    pub(super) fn clear_orphans(&mut self) {
         if self.options.orphans == Orphans::Keep {
             return;
         }

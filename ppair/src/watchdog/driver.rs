@@ -271,7 +271,7 @@ impl WatchDog {
     /// Does what is due.
     fn answer_alarms(&mut self) -> Option<Role> {
         let now = clock::now();
-        if self.alarms.excuse(now) {
+        if self.alarms.wake(now) {
             // The worker may have stood still as long.
             self.hang_floor = now;
         }
