@@ -1,11 +1,27 @@
 //! What generated code names. Not for users, and no part of semver.
 
 use core::fmt::{Debug, Display};
+use core::time::Duration;
 
 use crate::config::Config;
 pub use crate::config::Options;
 use crate::pair::Pair;
 pub use crate::snapshot::{Found, Snapshot};
+
+/// The time of an option that can be off.
+#[derive(Clone, Copy, Debug)]
+pub struct Time {
+    /// It.
+    pub time: Duration,
+}
+
+impl Time {
+    /// The option, which is not off.
+    #[must_use]
+    pub const fn some(self) -> Option<Duration> {
+        Some(self.time)
+    }
+}
 
 /// The options that the attribute was given.
 pub const fn config(options: Options) -> Config {

@@ -155,22 +155,7 @@ impl Args {
         if let Err(error) = read.parse2(tokens) {
             diag.push_error(error);
         }
-        args.check_config(diag);
         args
-    }
-
-    /// Two places for one option would leave open which of them counts.
-    fn check_config(&self, diag: &mut Diag) {
-        if !self.has(Key::Config) {
-            return;
-        }
-        for (key, name) in &self.seen {
-            if key.is_option() {
-                let message =
-                    format!("`config` and `{name}` exclude each other; set it in the function");
-                diag.push_at(name.span(), message);
-            }
-        }
     }
 
     /// Whether the key was written, even if its value could not be read.
@@ -228,7 +213,7 @@ impl Args {
             skip_value(input);
             return Ok(());
         }
-        self.seen.push((key, name.clone()));
+        self.see(key, &name, diag);
         if !input.peek(Token![=]) || input.peek(Token![==]) {
             skip_argument(input);
             return Err(syn::Error::new(
@@ -244,6 +229,22 @@ impl Args {
             ));
         }
         self.parse_value(key, name, input, diag)
+    }
+
+    /// Notes an argument. An option beside `config` would leave open which of them counts.
+    fn see(&mut self, key: Key, name: &Ident, diag: &mut Diag) {
+        let mut exclude = |name: &Ident| {
+            let message =
+                format!("`config` and `{name}` exclude each other; set it in the function");
+            diag.push_at(name.span(), message);
+        };
+        if key == Key::Config {
+            let options = self.seen.iter().filter(|(key, _)| key.is_option());
+            options.for_each(|(_, name)| exclude(name));
+        } else if key.is_option() && self.has(Key::Config) {
+            exclude(name);
+        }
+        self.seen.push((key, name.clone()));
     }
 
     fn parse_value(

@@ -121,7 +121,8 @@ fn expand_config(args: &Args) -> TokenStream {
         let name = &option.name;
         match &option.value {
             Value::Expr(value) => quote!(#name: #value),
-            Value::Some(value) => quote!(#name: ::core::option::Option::Some(#value)),
+            // The field gives the value its type, and what is wrong with it one short error.
+            Value::Some(value) => quote!(#name: #krate::__private::Time { time: #value }.some()),
             Value::Variant { ty, variant } => quote!(#name: #krate::#ty::#variant),
         }
     });

@@ -192,7 +192,7 @@ pub(crate) fn check_hang_timeout(value: &Expr, diag: &mut Diag) -> Option<Value>
         Some("off") => Some(Value::Expr(quote!(::core::option::Option::None))),
         Some(text) if is_word(text) => {
             let message = "expected a whole number and a unit, such as `\"250ms\"`; \
-                           if nobody shall look write `\"off\"`";
+                           to turn it off write `\"off\"`";
             diag.push(value, message);
             None
         }

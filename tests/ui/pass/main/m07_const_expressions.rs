@@ -1,7 +1,7 @@
 // M07: every option takes a constant expression, in any order.
 use std::time::Duration;
 
-use ppair::Restart;
+use ppair::{OnWatchdogDeath, Orphans, Restart, ThreadPanic};
 
 const LIMIT: u32 = 3;
 const DELAYS: [Duration; 2] = [Duration::from_millis(5), Duration::from_secs(1)];
@@ -15,6 +15,14 @@ const fn twice(delay: Duration) -> Duration {
     max_restarts = LIMIT + 1,
     restart = Restart::OnFailure,
     restart_delay_max = DELAYS[1],
-    restart_delay = Duration::from_millis(5)
+    restart_delay = Duration::from_millis(5),
+    max_deaths = LIMIT * 2,
+    max_deaths_within = twice(DELAYS[1]),
+    hang_timeout = DELAYS[1].saturating_mul(30),
+    stop_timeout = Duration::MAX,
+    on_watchdog_death = OnWatchdogDeath::Continue,
+    orphans = if LIMIT > 2 { Orphans::Keep } else { Orphans::Kill },
+    thread_panic = ThreadPanic::Crash,
+    guard = LIMIT > 3
 )]
 fn main() {}

@@ -3,8 +3,20 @@ mod always {
     #[ppair::main(restart = "always")]
     pub fn main() {}
 }
+mod on_success {
+    #[ppair::main(restart = "on_success")]
+    pub fn main() {}
+}
 mod on_abnormal {
     #[ppair::main(restart = "on_abnormal")]
+    pub fn main() {}
+}
+mod on_abort {
+    #[ppair::main(restart = "on_abort")]
+    pub fn main() {}
+}
+mod on_watchdog {
+    #[ppair::main(restart = "on_watchdog")]
     pub fn main() {}
 }
 mod never {
@@ -14,5 +26,12 @@ mod never {
 
 #[ppair::main()]
 fn main() {
-    let _: [fn(); 3] = [always::main, on_abnormal::main, never::main];
+    let _: [fn(); 6] = [
+        always::main,
+        on_success::main,
+        on_abnormal::main,
+        on_abort::main,
+        on_watchdog::main,
+        never::main,
+    ];
 }

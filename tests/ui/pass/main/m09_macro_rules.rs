@@ -19,10 +19,13 @@ fn read() -> u32 {
     3
 }
 
+fn tell(_: &ppair::Event<'_>) {}
+
 macro_rules! service {
     (
         $(#[$attribute:meta])*
         $visibility:vis $setup:path, $state:ty, $policy:literal, $limit:expr, $delay:literal, $max:expr, $after:expr,
+        $deaths:literal, $hang:expr, $stop:literal, $orphans:expr, $tell:path,
         $name:ident, $config:ident: $config_type:ty, $progress:pat => $progress_type:ty, $body:block
     ) => {
         #[ppair::main(
@@ -33,6 +36,11 @@ macro_rules! service {
             restart_delay = $delay,
             restart_delay_max = $max,
             healthy_after = $after,
+            max_deaths = $deaths,
+            hang_timeout = $hang,
+            stop_timeout = $stop,
+            orphans = $orphans,
+            on_event = $tell,
             crate = ppair,
         )]
         $(#[$attribute])*
@@ -45,6 +53,7 @@ service!(
     #[inline]
     #[cfg_attr(all(), cfg(unix), cold)]
     pub self::read, Hidden, "never", 1 + 1, "250ms", Duration::from_secs(1), "5s",
+    5, "off", "unlimited", "keep", self::tell,
     main, config: &u32, progress => Checkpoint<Progress>,
     {
         assert_eq!(*config, 3);

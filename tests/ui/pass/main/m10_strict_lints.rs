@@ -49,7 +49,10 @@ fn read() -> Result<u32, String> {
     restart = Restart::Never,
     max_restarts = 3,
     restart_delay = Duration::from_millis(5),
-    healthy_after = "5s"
+    healthy_after = "5s",
+    hang_timeout = "30s",
+    orphans = "keep",
+    on_event = |_| ()
 )]
 fn main(config: &u32, progress: Checkpoint<Progress>, worker: Worker) -> Result<(), String> {
     progress.update(|p| p.next = *config + worker.incarnation());

@@ -10,6 +10,9 @@ struct Pair;
 struct Config;
 struct Options;
 struct SetupOf;
+struct Option;
+struct Event;
+struct OnWatchdogDeath;
 type u32 = ();
 
 const pair: ::core::primitive::u32 = 1;
@@ -20,6 +23,8 @@ fn read() -> Config {
     Config
 }
 
+fn on_event(_: &::ppair::Event<'_>) {}
+
 fn worker_main() {}
 
 #[::ppair::main(
@@ -27,7 +32,12 @@ fn worker_main() {}
     state = [u8; 3],
     restart = "never",
     max_restarts = pair + entered + setup,
-    restart_delay = "1s"
+    restart_delay = "1s",
+    max_deaths = "unlimited",
+    hang_timeout = "30s",
+    stop_timeout = "unlimited",
+    on_watchdog_death = "exit",
+    on_event = on_event
 )]
 fn main(config: &Config, parameter_1: ::ppair::Checkpoint<u8>, parameter_0: ::ppair::Worker) {
     let _: &Config = config;

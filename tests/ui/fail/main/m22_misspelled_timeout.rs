@@ -1,0 +1,3 @@
+// M22
+#[ppair::main(hang_time_out = "30s")]
+fn main() {}

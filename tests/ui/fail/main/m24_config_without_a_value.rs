@@ -1,0 +1,3 @@
+// M24
+#[ppair::main(config)]
+fn main() {}

@@ -1,0 +1,5 @@
+// M25
+const LIMIT: u64 = 5;
+
+#[ppair::main(max_deaths = LIMIT)]
+fn main() {}

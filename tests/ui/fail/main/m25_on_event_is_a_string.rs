@@ -1,0 +1,3 @@
+// M25
+#[ppair::main(on_event = "function")]
+fn main() {}

@@ -1,0 +1,3 @@
+// M25
+#[ppair::main(max_deaths = "five")]
+fn main() {}

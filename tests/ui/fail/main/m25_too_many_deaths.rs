@@ -1,0 +1,3 @@
+// M25
+#[ppair::main(max_deaths = 1_001)]
+fn main() {}

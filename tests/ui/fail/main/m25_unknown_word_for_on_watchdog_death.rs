@@ -1,0 +1,3 @@
+// M25
+#[ppair::main(on_watchdog_death = "restart")]
+fn main() {}

@@ -1,0 +1,3 @@
+// M25
+#[ppair::main(thread_panic = "abort")]
+fn main() {}

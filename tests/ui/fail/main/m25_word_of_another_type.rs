@@ -1,0 +1,5 @@
+// M25
+use ppair::Restart;
+
+#[ppair::main(orphans = Restart::Never)]
+fn main() {}

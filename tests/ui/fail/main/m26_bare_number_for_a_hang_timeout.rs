@@ -1,0 +1,3 @@
+// M26
+#[ppair::main(hang_timeout = 30)]
+fn main() {}

@@ -1,0 +1,5 @@
+// M26
+const TIMEOUT: u64 = 30;
+
+#[ppair::main(hang_timeout = TIMEOUT)]
+fn main() {}

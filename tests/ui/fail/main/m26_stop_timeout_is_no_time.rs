@@ -1,0 +1,3 @@
+// M26
+#[ppair::main(stop_timeout = "never")]
+fn main() {}

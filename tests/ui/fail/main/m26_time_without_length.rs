@@ -1,0 +1,3 @@
+// M26
+#[ppair::main(max_deaths_within = "0s")]
+fn main() {}

@@ -1,0 +1,3 @@
+// M26
+#[ppair::main(restart_delay = "unlimited")]
+fn main() {}
