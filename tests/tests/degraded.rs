@@ -10,6 +10,7 @@ use nix::sys::signal::Signal;
 use ppair_tests::{Fixture, Memory, Power, Running, descriptors, lacks, stdout_lines, value};
 
 const SERVICE: &str = env!("CARGO_BIN_EXE_service");
+const OPTIONS: &str = env!("CARGO_BIN_EXE_options");
 const SIGNALS: &str = env!("CARGO_BIN_EXE_signals");
 
 /// Makes `fork` fail, from outside, by an interposed library that looks for a file.
@@ -354,6 +355,42 @@ fn a_setup_that_fails_in_the_fresh_image_is_tried_again_and_the_worker_lives() {
 #[test]
 fn a_setup_that_panics_in_the_fresh_image_is_tried_again_and_the_worker_lives() {
     worker_lives_while_setup("setup-once-or-panic", "setup panicked");
+}
+
+/// After the repair, the function of `config` goes wrong as `how` says.
+fn worker_lives_while_config(how: &str, warning: &str) {
+    let shortage = Shortage::new(how);
+    let marker = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{how}.marker"));
+    let _ = fs::remove_file(&marker);
+    shortage.begin();
+    let fixture = Fixture::new(OPTIONS)
+        .stdin()
+        .args(["config", how])
+        .env("MARKER", &marker);
+    let mut pair = shortage.on(fixture).spawn();
+    pair.event("degraded");
+    shortage.end();
+    pair.event("repaired");
+    let said = pair.event("warning");
+    assert!(said.value("reason").contains(warning), "{said:?}");
+    pair.close_stdin();
+    let end = pair.finish();
+    end.expect_code(0);
+    assert!(stdout_lines(&end).contains(&"the worker goes on"));
+    let _ = fs::remove_file(&marker);
+}
+
+#[test]
+fn options_that_are_wrong_in_the_fresh_image_are_the_defaults_and_the_worker_lives() {
+    worker_lives_while_config(
+        "wrong-later",
+        "or `unlimited`; the worker goes on with the defaults",
+    );
+}
+
+#[test]
+fn options_that_panic_in_the_fresh_image_are_the_defaults_and_the_worker_lives() {
+    worker_lives_while_config("panic-later", "the worker goes on with the defaults");
 }
 
 #[test]

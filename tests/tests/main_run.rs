@@ -30,6 +30,14 @@ fn every_parameter_and_option_arrives() {
     assert_eq!(end.events("died")[0].get("signal"), Some("SIGABRT"));
 }
 
+/// M01
+#[test]
+fn a_main_with_every_option_runs() {
+    let end = run(env!("CARGO_BIN_EXE_m01_every_option"));
+    end.expect_code(0);
+    assert_eq!(stdout_lines(&end), ["1"]);
+}
+
 /// How often the error of `m02_error` was printed. The standard library prints it in pieces, and the
 /// watch dog may say a line between two of them.
 fn errors(end: &End) -> usize {
