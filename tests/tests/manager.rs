@@ -136,7 +136,7 @@ fn the_worker_and_its_children_know_nothing_of_the_manager() {
 #[test]
 fn the_manager_gets_signs_of_life_from_the_watch_dog() {
     let manager = Manager::new();
-    let pair = manager
+    let mut pair = manager
         .of(Fixture::new(SERVICE).stdin())
         .env("WATCHDOG_USEC", "200000")
         .spawn();
@@ -145,6 +145,8 @@ fn the_manager_gets_signs_of_life_from_the_watch_dog() {
         assert_eq!(sender, pair.pid().as_raw());
     }
     pair.signal(Signal::SIGTERM);
+    // Not before that is standard input closed, at which the worker would end by itself.
+    pair.event("died");
     pair.finish().expect_code(143);
 }
 

@@ -56,7 +56,7 @@ impl WatchDog {
         self.died_at = Some(now);
         let (note, fault) = last_words(self.segment.black_box(), worker.pid, exit, now);
         let by_kill = matches!(exit, Exit::Signal { signal, .. } if signal == SIGKILL);
-        let reason = match (self.hung, self.was_killed) {
+        let reason = match (self.signs.hung, self.signs.was_killed) {
             (Some(_), _) => Reason::Hang,
             (None, true) => Reason::StopTimeout,
             (None, false) if by_kill && self.oom.has_struck() => Reason::Oom,
@@ -68,7 +68,7 @@ impl WatchDog {
             incarnation: self.incarnation,
             exit,
             reason,
-            heart: self.hung.and_then(|hung| hung.heart),
+            heart: self.signs.hung.and_then(|hung| hung.heart),
             note,
             fault,
             uptime: now.saturating_sub(worker.since),
@@ -106,13 +106,13 @@ impl WatchDog {
             match wait::change(worker)? {
                 Some(Change::Ended(reaped)) => return Ok(Some(reaped)),
                 Some(Change::Stopped) => {
-                    self.is_stopped = true;
+                    self.signs.is_stopped = true;
                     continue;
                 }
                 Some(Change::Continued) => {
                     // It gives signs of life from here on.
-                    self.is_stopped = false;
-                    self.hang_floor = clock::now();
+                    self.signs.is_stopped = false;
+                    self.signs.floor = clock::now();
                     continue;
                 }
                 None => {}

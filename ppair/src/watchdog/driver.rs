@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::log::say;
 use crate::progress::{DeathWindow, Ladder};
 use crate::resume::{Baton, Relay};
-use crate::state::hearts::Weakest;
+use crate::state::hearts::{Name, Weakest};
 use crate::state::segment::Segment;
 use crate::sys::process::Alone;
 use crate::sys::signal::SIGCHLD;
@@ -37,6 +37,19 @@ pub(super) const REST: Duration = Duration::from_millis(10);
 pub(crate) struct Running {
     pub(crate) pid: i32,
     pub(crate) since: Duration,
+}
+
+/// What is known of the life of the worker that runs, or ran last.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Signs {
+    /// It could give no sign of life before then: its start, or the end of a stop.
+    pub(super) floor: Duration,
+    /// It is stopped, and so gives none.
+    pub(super) is_stopped: bool,
+    /// The heart that gave none, if that is why the worker was told to end.
+    pub(super) hung: Option<Weakest>,
+    /// It had to be killed, since it did not end in time.
+    pub(super) was_killed: bool,
 }
 
 /// Where the next worker comes from.
@@ -76,14 +89,7 @@ pub(crate) struct WatchDog {
     pub(super) worker: Option<Running>,
     /// Children that were there before the first worker: `setup` has started them.
     pub(super) others: Vec<i32>,
-    /// Nobody could give a sign of life before then: the worker's start, or the end of a stop.
-    pub(super) hang_floor: Duration,
-    /// The worker is stopped, and so gives no signs of life.
-    pub(super) is_stopped: bool,
-    /// The heart that gave no sign of life, if that is why the worker was told to end.
-    pub(super) hung: Option<Weakest>,
-    /// Whether the worker had to be killed, since it did not end in time.
-    pub(super) was_killed: bool,
+    pub(super) signs: Signs,
     /// The generation when the worker started: more than that is progress.
     pub(super) generation: u64,
     pub(super) last_death: Option<Death>,
@@ -144,10 +150,7 @@ impl WatchDog {
             incarnation: 0,
             worker: None,
             others: Vec::new(),
-            hang_floor: Duration::ZERO,
-            is_stopped: false,
-            hung: None,
-            was_killed: false,
+            signs: Signs::default(),
             generation: segment.generation(),
             last_death: None,
             counters: Counters::default(),
@@ -206,8 +209,10 @@ impl WatchDog {
     pub(super) fn begin_watch(&mut self, worker: Running) {
         self.worker = Some(worker);
         self.oom.after_fork();
-        (self.hang_floor, self.is_stopped) = (worker.since, false);
-        (self.hung, self.was_killed) = (None, false);
+        self.signs = Signs {
+            floor: worker.since,
+            ..Signs::default()
+        };
         self.alarms
             .set(Alarm::Healthy, self.options.first_healthy(worker.since));
         self.alarms.set(Alarm::Hang, self.hang_at(worker.since));
@@ -273,7 +278,7 @@ impl WatchDog {
         let now = clock::now();
         if self.alarms.wake(now) {
             // The worker may have stood still as long.
-            self.hang_floor = now;
+            self.signs.floor = now;
         }
         while let Some(alarm) = self.alarms.take_due(now) {
             match alarm {
@@ -312,14 +317,14 @@ impl WatchDog {
             return;
         };
         // A stopped worker beats no heart, and one that a debugger holds neither.
-        if self.is_stopped || children::is_traced(worker.pid) {
-            self.hang_floor = now;
+        if self.signs.is_stopped || children::is_traced(worker.pid) {
+            self.signs.floor = now;
         }
         let hearts = self.segment.hearts();
-        let weakest = hearts.weakest(self.incarnation, self.hang_floor, now);
+        let weakest = hearts.weakest(self.incarnation, self.signs.floor, now);
         match weakest {
             Some(weakest) if now.saturating_sub(weakest.beat) >= timeout => {
-                self.hung = Some(weakest);
+                self.signs.hung = Some(weakest);
                 // While a worker runs, this leads to no fork and no end, and so to no role.
                 let _ = self.step(Event::Hung);
             }
@@ -484,25 +489,25 @@ impl WatchDog {
 
     #[inline(never)]
     fn say_hung(&self) {
-        let (Some(worker), Some(hung)) = (self.worker, &self.hung) else {
+        let (Some(worker), Some(hung)) = (self.worker, &self.signs.hung) else {
             return;
         };
         self.tell(&Say::Hung {
             worker: worker.pid,
             incarnation: self.incarnation,
-            heart: hung.heart.as_ref().map(|heart| heart.as_str()),
+            heart: hung.heart.as_ref().map(Name::as_str),
             silent: clock::now().saturating_sub(hung.beat),
         });
     }
 
     #[inline(never)]
     fn say_killing(&mut self) {
-        self.was_killed = true;
+        self.signs.was_killed = true;
         let Some(worker) = self.worker else { return };
         self.tell(&Say::Killing {
             worker: worker.pid,
             incarnation: self.incarnation,
-            reason: if self.hung.is_some() {
+            reason: if self.signs.hung.is_some() {
                 "hang"
             } else {
                 "stop_timeout"
