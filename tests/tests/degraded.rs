@@ -7,7 +7,10 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use ppair_tests::{Fixture, Memory, Power, Running, descriptors, lacks, stdout_lines, value};
+use ppair_tests::{
+    Fixture, Manager, Memory, Power, Running, descriptors, eventually, is_alive, lacks,
+    stdout_lines, value,
+};
 
 const SERVICE: &str = env!("CARGO_BIN_EXE_service");
 const OPTIONS: &str = env!("CARGO_BIN_EXE_options");
@@ -534,4 +537,62 @@ fn what_was_restored_is_there_while_degraded_and_behind_the_repair() {
     pair.write_line("end");
     pair.finish().expect_code(0);
     fs::remove_file(&file).expect("it was stored");
+}
+
+#[test]
+fn a_service_manager_waits_for_no_sign_of_life_of_a_degraded_program_and_for_those_of_a_repaired_one()
+ {
+    let shortage = Shortage::new("manager");
+    shortage.begin();
+    let manager = Manager::new();
+    let fixture = manager.of(shortage.on(Fixture::new(SERVICE).stdin()));
+    let mut pair = fixture.env("WATCHDOG_USEC", "200000").spawn();
+    let program = pair.pid().as_raw();
+    let (degraded, sender) = manager.next_of("STATUS=degraded");
+    assert!(degraded.ends_with("\nWATCHDOG_USEC=0"), "{degraded}");
+    assert_eq!(sender, program);
+    // Nobody is there who would pass it on.
+    pair.write_line("ready");
+    assert_eq!(manager.next(), ("READY=1".to_owned(), program));
+    shortage.end();
+    commit_until_repaired(&mut pair);
+    assert_eq!(manager.next_of("WATCHDOG_USEC=").0, "WATCHDOG_USEC=200000");
+    for _ in 0..3 {
+        assert_eq!(manager.next_of("WATCHDOG=1").1, program);
+    }
+    // The worker of a repaired pair does not speak to the manager either.
+    pair.write_line("variables");
+    let variables = loop {
+        let line = pair.stdout_line();
+        if line.starts_with("variables") {
+            break line;
+        }
+    };
+    assert_eq!(variables, "variables 0");
+    pair.close_stdin();
+    pair.finish().expect_code(0);
+}
+
+#[test]
+fn the_worker_of_a_repaired_pair_ends_with_its_watch_dog_and_is_judged_by_its_hearts() {
+    for hangs in [false, true] {
+        let shortage = Shortage::new("bonds");
+        shortage.begin();
+        let fixture = shortage.on(Fixture::new(SERVICE).stdin());
+        let mut pair = fixture.env("PPAIR_HANG_TIMEOUT", "300ms").spawn();
+        pair.event("degraded");
+        shortage.end();
+        commit_until_repaired(&mut pair);
+        let worker = pair.event("repaired").pid("worker");
+        if hangs {
+            pair.write_line("hang");
+            assert_eq!(pair.event("hung").value("heart"), "lines");
+            assert_eq!(pair.event("died").value("cause"), "hang");
+        } else {
+            pair.kill(pair.pid(), Signal::SIGKILL);
+            eventually("the worker ends", Duration::from_secs(10), || {
+                (!is_alive(worker)).then_some(())
+            });
+        }
+    }
 }

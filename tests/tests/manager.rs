@@ -1,75 +1,9 @@
 //! Under a service manager: what it hears, from whom, and what the worker sees of it.
 
-use std::io::IoSliceMut;
-use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixDatagram;
-use std::time::Duration;
-
 use nix::sys::signal::Signal;
-use nix::sys::socket::sockopt::PassCred;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixAddr, recvmsg, setsockopt};
-use ppair_tests::{Fixture, stdout_lines};
+use ppair_tests::{Fixture, Manager, Power, lacks, stdout_lines};
 
 const SERVICE: &str = env!("CARGO_BIN_EXE_service");
-
-/// A service manager's socket.
-struct Manager {
-    socket: UnixDatagram,
-    folder: tempfile::TempDir,
-}
-
-impl Manager {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let socket = UnixDatagram::bind(folder.path().join("notify")).expect("a socket");
-        setsockopt(&socket, PassCred, &true).expect("credentials can be asked for");
-        socket
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .expect("a time-out");
-        Self { socket, folder }
-    }
-
-    fn of(&self, fixture: Fixture) -> Fixture {
-        fixture.env("NOTIFY_SOCKET", self.folder.path().join("notify"))
-    }
-
-    /// The next message, and who sent it.
-    fn next(&self) -> (String, i32) {
-        let mut bytes = [0; 1024];
-        let mut parts = [IoSliceMut::new(&mut bytes)];
-        let mut control = nix::cmsg_space!(nix::libc::ucred);
-        let message = recvmsg::<UnixAddr>(
-            self.socket.as_raw_fd(),
-            &mut parts,
-            Some(&mut control),
-            MsgFlags::empty(),
-        )
-        .expect("a message comes in time");
-        let sender = message
-            .cmsgs()
-            .expect("the control messages are whole")
-            .find_map(|message| match message {
-                ControlMessageOwned::ScmCredentials(credentials) => Some(credentials.pid()),
-                _ => None,
-            });
-        let length = message.bytes;
-        let sender = sender.expect("the kernel says who sent it");
-        (
-            String::from_utf8(bytes[..length].to_vec()).expect("text"),
-            sender,
-        )
-    }
-
-    /// The next message that begins so; those before it are skipped.
-    fn next_of(&self, start: &str) -> (String, i32) {
-        loop {
-            let next = self.next();
-            if next.0.starts_with(start) {
-                return next;
-            }
-        }
-    }
-}
 
 #[test]
 fn the_manager_hears_of_the_pair_from_the_process_that_it_knows() {
@@ -105,7 +39,6 @@ fn the_manager_hears_of_the_pair_from_the_process_that_it_knows() {
 
 #[test]
 fn a_worker_of_another_user_is_heard_too() {
-    use ppair_tests::{Power, lacks};
     if lacks("a_worker_of_another_user_is_heard_too", &Power::root()) {
         return;
     }

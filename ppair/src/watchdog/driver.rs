@@ -202,6 +202,7 @@ impl WatchDog {
             return self.run();
         };
         self.begin_watch(worker);
+        self.tell_manager_of_repair();
         self.watch()
     }
 

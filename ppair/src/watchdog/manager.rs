@@ -172,9 +172,23 @@ impl WatchDog {
     }
 
     pub(super) fn tell_manager_of_degradation(&self) {
-        self.equipment.manager.send(format_args!(
-            "STATUS=degraded: fork fails, so the watch dog serves as the worker"
-        ));
+        let manager = &self.equipment.manager;
+        let status = "STATUS=degraded: fork fails, so the watch dog serves as the worker";
+        if manager.ping_every.is_some() {
+            // Nobody is left who could give signs of life, so the manager is asked not to wait for them.
+            manager.send(format_args!("{status}\nWATCHDOG_USEC=0"));
+        } else {
+            manager.send(format_args!("{status}"));
+        }
+    }
+
+    /// After a repair: it may expect signs of life again.
+    pub(super) fn tell_manager_of_repair(&self) {
+        let manager = &self.equipment.manager;
+        if let Some(every) = manager.ping_every {
+            let wait = every.saturating_mul(2).as_micros();
+            manager.send(format_args!("WATCHDOG_USEC={wait}"));
+        }
     }
 }
 
