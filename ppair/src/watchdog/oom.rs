@@ -18,11 +18,13 @@ pub(crate) struct Oom {
 impl Oom {
     /// Finds and opens what it needs.
     pub(crate) fn prepare() -> Self {
+        // Where it is not permitted now, it will not be.
+        let score = Score::open().filter(|score| score.lower().is_ok());
         Self {
             counter: Counter::find(),
             kills: None,
-            score: Score::open(),
-            is_lowered: false,
+            is_lowered: score.is_some(),
+            score,
         }
     }
 
@@ -38,13 +40,10 @@ impl Oom {
     /// In the watch dog, beside its new worker.
     #[inline(never)]
     pub(crate) fn after_fork(&mut self) {
-        if let Some(score) = &self.score {
-            self.is_lowered = score.lower().is_ok();
-            if !self.is_lowered {
-                // It is not permitted, and will not be.
-                self.score = None;
-            }
-        }
+        self.is_lowered = self
+            .score
+            .as_ref()
+            .is_some_and(|score| score.lower().is_ok());
         self.kills = self.count();
     }
 
