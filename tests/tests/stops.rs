@@ -1,7 +1,7 @@
 //! A stop that takes too long, and one that is asked for again.
 
 use nix::sys::signal::Signal;
-use ppair_tests::{Fixture, Key, Running, Terminal, eventually, is_alive, is_stopped};
+use ppair_tests::{Fixture, Key, Random, Running, Terminal, eventually, is_alive, is_stopped};
 use std::time::{Duration, Instant};
 
 const SERVICE: &str = env!("CARGO_BIN_EXE_service");
@@ -132,4 +132,35 @@ fn a_stop_from_somebody_stops_both_and_a_continuation_reaches_both() {
     let end = pair.finish();
     end.expect_code(0);
     assert_eq!(end.events("died").len(), 0, "a stopped worker is not dead");
+}
+
+#[test]
+fn a_stop_at_any_moment_is_the_end() {
+    // The worker dies again and again, at once, so that the stop comes at a death, a fork, a start, a recovery or a delay.
+    let mut random = Random::seeded("a_stop_at_any_moment_is_the_end");
+    for _ in 0..60 {
+        let fixture = Fixture::new(SIGNALS)
+            .arg("dies")
+            .env("PPAIR_MAX_RESTARTS", "unlimited")
+            .env("PPAIR_RESTART_DELAY", "1ms")
+            .env("PPAIR_RESTART_DELAY_MAX", "2ms");
+        let mut pair = fixture.spawn();
+        pair.event("started");
+        let until = Instant::now() + random.duration_below(Duration::from_millis(20));
+        while Instant::now() < until {
+            std::hint::spin_loop();
+        }
+        pair.signal(Signal::SIGTERM);
+        let end = pair.finish();
+        let names: Vec<_> = end
+            .all_events()
+            .iter()
+            .map(|event| event.name().to_owned())
+            .collect();
+        assert_eq!(end.events("stopping").len(), 1, "{names:?}");
+        assert_eq!(names.last().map(String::as_str), Some("stopped"));
+        let stopping = names.iter().position(|name| name == "stopping");
+        let behind = &names[stopping.unwrap_or_default()..];
+        assert!(!behind.iter().any(|name| name == "started"), "{names:?}");
+    }
 }

@@ -222,6 +222,76 @@ fn progress_refills_the_budget() {
 }
 
 #[test]
+fn a_worker_that_commits_and_dies_for_ever_is_given_up_if_there_is_a_limit_for_that() {
+    let mut pair = service_with(|fixture| {
+        fixture
+            .env("PPAIR_MAX_DEATHS", "3")
+            .env("PPAIR_MAX_DEATHS_WITHIN", "1h")
+    });
+    for _ in 0..3 {
+        pair.write_line("add");
+        pair.write_line("exit 1");
+    }
+    let end = pair.finish();
+    end.expect_code(70);
+    let next: Vec<_> = end
+        .events("died")
+        .iter()
+        .map(|died| died.value("next").to_owned())
+        .collect();
+    assert_eq!(next, ["restart", "restart", "give_up"]);
+}
+
+#[test]
+fn a_worker_that_becomes_its_program_anew_is_a_watch_dog_of_its_own() {
+    let mut pair = service();
+    pair.write_line("add");
+    pair.write_line("exec");
+    let outer = pair.event("started").pid("worker");
+    let inner = pair.event("started");
+    // The old worker is the new watch dog, with a hard state of its own.
+    assert_eq!(inner.pid("watchdog"), outer);
+    assert_eq!(inner.number::<u32>("incarnation"), 1);
+    assert_eq!(inner.number::<u64>("generation"), 0);
+    pair.write_line("exit 5");
+    pair.write_line("exit 78");
+    let end = pair.finish();
+    end.expect_code(78);
+    let workers: Vec<_> = end
+        .events("died")
+        .iter()
+        .map(|died| died.pid("worker"))
+        .collect();
+    assert_eq!(workers.len(), 3, "two inner ones and the outer one");
+    assert_eq!(workers[2], outer);
+}
+
+#[test]
+fn what_a_worker_starts_has_none_of_the_pairs_descriptors() {
+    let open = |off: bool| {
+        let fixture = Fixture::new(SERVICE).stdin();
+        let fixture = if off {
+            fixture.env("PPAIR", "off")
+        } else {
+            fixture
+        };
+        let mut pair = fixture.spawn();
+        pair.write_line("open");
+        pair.close_stdin();
+        let end = pair.finish();
+        end.expect_code(0);
+        stdout_lines(&end)
+            .last()
+            .copied()
+            .expect("it printed")
+            .to_owned()
+    };
+    let in_a_pair = open(false);
+    assert!(in_a_pair.starts_with("open "), "{in_a_pair}");
+    assert_eq!(in_a_pair, open(true));
+}
+
+#[test]
 fn the_next_worker_knows_why_the_last_one_died() {
     let mut pair = service();
     assert!(pair.stdout_line().ends_with("death=\"\""));

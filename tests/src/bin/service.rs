@@ -17,6 +17,8 @@
 //! | `ready` | says that the service is up |
 //! | `counters` | prints what the watch dog has counted |
 //! | `variables` | prints the names of the service manager's variables that it has |
+//! | `open` | prints how many descriptors a program has that it starts |
+//! | `exec` | becomes this program anew |
 //! | `leave N` | opens a file and forgets the descriptor, N times |
 //!
 //! While it waits for a line its heart, `lines`, rests.
@@ -28,6 +30,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio, abort, exit};
 use std::sync::mpsc;
 use std::{mem, panic, process, thread};
@@ -165,6 +168,21 @@ fn main() {
             "timer" => {
                 nix::unistd::alarm::set(1_000);
                 say("timer");
+            }
+            "open" => {
+                let mut ls = Command::new("ls");
+                let output = ls
+                    .arg("/proc/self/fd")
+                    .output()
+                    .expect("`ls` can be started");
+                let names = String::from_utf8(output.stdout).expect("numbers");
+                // One of them is the folder that it lists.
+                println!("open {}", names.lines().count() - 1);
+            }
+            "exec" => {
+                let program = std::env::current_exe().expect("this program");
+                let error = Command::new(program).exec();
+                panic!("it cannot be started: {error}");
             }
             "leave" => {
                 for _ in 0..rest.parse().expect("a number") {

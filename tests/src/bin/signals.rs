@@ -1,5 +1,5 @@
 //! Prints the number of each signal that its worker gets, once for each time. `SIGTERM` ends it with status 7 if the argument
-//! is `leaves`; `SIGUSR2` always ends it with status 0. With `default`, it waits without any handler.
+//! is `leaves`; `SIGUSR2` always ends it with status 0. With `default`, it waits without any handler; with `dies` it ends with status 1 at once.
 
 use std::process::exit;
 use std::thread;
@@ -14,6 +14,9 @@ use signal_hook::iterator::exfiltrator::WithOrigin;
 fn main() {
     let argument = std::env::args().nth(1).unwrap_or_default();
     let _worker = Pair::new(Config::new()).start();
+    if argument == "dies" {
+        exit(1);
+    }
     if argument == "default" {
         println!("ready");
         loop {
