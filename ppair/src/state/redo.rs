@@ -11,7 +11,7 @@
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::commit::{CommitError, Committer, Found as FoundWord, Published, parity};
+use super::commit::{CommitError, Committer, Found as FoundWord, NotPublished, Published, parity};
 use super::region::{Region, SLOTS, forget_sums, sum_of_words};
 use super::words::{WORD, Words, words_for};
 use crate::sys::Errno;
@@ -288,8 +288,6 @@ impl Region<'_> {
                     }) => Some(Chain { slot, generation }),
                     None => start,
                 };
-                // Until this is published, what it starts from is all that there is.
-                *tail = None;
                 let chain = chain.ok_or(CommitError::Damaged)?;
                 let slot = Committer {
                     keep: Some(chain.slot),
@@ -302,13 +300,20 @@ impl Region<'_> {
                     // The worker's own copy is outside of the guard, so a guarded segment is not filled from it.
                     return Err(CommitError::Damaged);
                 }
-                Tail {
+                let folded = Tail {
                     slot,
                     generation: chain.generation,
                     at: 0,
-                }
+                };
+                // Whatever becomes of this commit: its entry is written over those that the slot of before needs.
+                *tail = Some(folded);
+                folded
             }
         };
+        debug_assert!(
+            next > generation,
+            "an entry is newer than what it follows on"
+        );
         let sealed = entry.seal(next, generation, self.fingerprint);
         log.store_bytes(at, sealed)?;
         let end = at + words_for(sealed.len());
@@ -318,7 +323,9 @@ impl Region<'_> {
             tag: now.published.tag,
             is_whole: true,
         };
-        let word = self.publish(committer, now, published)?;
+        let word = self
+            .publish(committer, now, published)
+            .map_err(|failed| Self::take_back_entry(log, at, failed))?;
         // The next entry will be like this one. Publishing waits for all stores, and those to memory out of the caches take longest.
         let next_end = log.len().min(end + words_for(needed).min(AHEAD));
         copy::prefetch(&log.cells()[end..next_end]);
@@ -328,6 +335,15 @@ impl Region<'_> {
             at: end,
         });
         Ok(word)
+    }
+
+    /// As [`take_back_slot`](Self::take_back_slot), for the entry at word `at` of a log.
+    #[cold]
+    fn take_back_entry(log: Words<'_>, at: usize, failed: NotPublished) -> CommitError {
+        if !failed.may_be_found {
+            let _ = log.store(at + GENERATION, 0, Ordering::Relaxed);
+        }
+        failed.why
     }
 
     /// Commits `staged`: all bytes of a big hard state with zeroed gaps. One thread of the process at a time.
@@ -340,13 +356,19 @@ impl Region<'_> {
     ) -> Result<u64, CommitError> {
         let next = Published {
             generation: committer.next_generation(now.published),
-            slot: committer.free_slot(now.published),
+            // What the log follows on is all that there is, also where a commit failed after a fold, so that another slot is published.
+            slot: Committer {
+                keep: tail.map_or(committer.keep, |tail| Some(tail.slot)),
+                ..*committer
+            }
+            .free_slot(now.published),
             tag: now.published.tag,
             is_whole: true,
         };
         self.write_whole(self.slot(next.slot), next.generation, staged)?;
-        *tail = None;
-        let word = self.publish(committer, now, next)?;
+        let word = self
+            .publish(committer, now, next)
+            .map_err(|failed| self.take_back_slot(next.slot, failed))?;
         *tail = Some(Tail {
             slot: next.slot,
             generation: next.generation,

@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 
+use super::super::hooked::Hooked;
 use super::super::recovery::{Source, choose};
 use super::super::region::{BIG, CHUNK, Shape};
 use super::*;
@@ -315,4 +316,59 @@ fn logs_full_of_anything_end_in_an_answer() {
         }
     }
     memory.expect_current(1);
+}
+
+#[test]
+fn a_commit_that_the_system_refused_after_a_fold_costs_no_later_one() {
+    let memory = Hooked::new(BIG);
+    let first = Committer {
+        incarnation: 1,
+        keep: None,
+        start: 0,
+    };
+    memory.region().fence(1).unwrap();
+    let region = memory.guarded();
+    let (mut tail, mut now) = (None, vec![0; BIG]);
+    let found = region.published_in_turn(&first).unwrap();
+    region.commit_whole(&first, &mut tail, &now, found).unwrap();
+    let part = |tail: &mut Option<Tail>, fill: u8, now: &mut Vec<u8>| {
+        let mut entry = Entry::default();
+        entry.clear();
+        entry.push(0, &[fill; 20_000]);
+        let start = tail.is_none().then(|| choose(&region, 1).unwrap().1);
+        let found = region.published_in_turn(&first).unwrap();
+        region
+            .commit_part(&first, tail, start, now, &mut entry, found)
+            .inspect(|_| entry.apply(now))
+    };
+    let start_of = |incarnation| {
+        let (_, chain) = choose(&memory.region(), incarnation).unwrap();
+        let mut bytes = vec![0; BIG];
+        assert!(memory.region().read_chain(chain, &mut bytes));
+        (chain.generation, bytes[0])
+    };
+    part(&mut tail, 1, &mut now).unwrap();
+    let refuse = || {
+        let publish = super::super::region::PUBLISHED + 1;
+        memory.before_store(publish, |_| Err(Errno::ENOMEM));
+    };
+    // The log is full here.
+    refuse();
+    assert!(matches!(
+        part(&mut tail, 66, &mut now),
+        Err(CommitError::System { .. })
+    ));
+    assert_eq!(start_of(1), (2, 1));
+    part(&mut tail, 7, &mut now).unwrap();
+    assert_eq!(start_of(1), (3, 7));
+    // The same before a commit of the whole, which itself dies half-way.
+    refuse();
+    part(&mut tail, 66, &mut now).unwrap_err();
+    refuse();
+    let found = region.published_in_turn(&first).unwrap();
+    let refused = region.commit_whole(&first, &mut tail, &vec![9; BIG], found);
+    assert!(matches!(refused, Err(CommitError::System { .. })));
+    assert_eq!(start_of(1), (3, 7));
+    memory.region().fence(2).unwrap();
+    assert_eq!(start_of(2), (3, 7));
 }

@@ -80,7 +80,7 @@ const POISONED: usize = offset_of!(RegionHeader, poisoned) / WORD;
 const REJECTED_AT: usize = offset_of!(RegionHeader, rejected) / WORD;
 const HEADER_WORDS: usize = size_of::<RegionHeader>() / WORD;
 pub(crate) const SLOT_GENERATION: usize = offset_of!(SlotHeader, generation) / WORD;
-const SLOT_CHECKSUM: usize = offset_of!(SlotHeader, checksum) / WORD;
+pub(crate) const SLOT_CHECKSUM: usize = offset_of!(SlotHeader, checksum) / WORD;
 const SLOT_HEADER_WORDS: usize = size_of::<SlotHeader>() / WORD;
 
 const_assert_eq!(HEADER_WORDS % LINE_WORDS, 0);
