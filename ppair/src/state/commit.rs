@@ -274,9 +274,15 @@ impl Region<'_> {
         };
         // A worker that was killed before it was handed over to (the child of a repair) has left the word of the one before it, which
         // is of this parity, as the newer one.
+        // It was not handed over to if its word does not have the tag that a takeover gives it; otherwise its word counts, and whatever
+        // stands in the other one is a late commit of a guarded worker, or was written by nobody.
         let earlier = self.published(incarnation);
-        let is_skipped =
-            earlier.is_whole && published.is_whole && earlier.generation > published.generation;
+        let was_handed_over = published.tag == tag_of(before);
+        let is_skipped = !was_handed_over
+            && published.is_whole
+            && earlier.is_whole
+            && (earlier.tag == published.tag || earlier.tag == tag_of(before))
+            && earlier.generation > published.generation;
         let published = if is_skipped { earlier } else { published };
         let void = if published.is_whole {
             after(published.generation)

@@ -301,3 +301,33 @@ fn a_flipped_tag_is_damage_and_no_takeover() {
     let refused = region.published_in_turn(&committer(1)).map(|_| ());
     assert_eq!(refused, Err(CommitError::Fenced));
 }
+
+#[test]
+fn a_late_commit_of_a_guarded_worker_does_not_come_back_behind_a_worker_without_one() {
+    let memory = Hooked::new(SIZE_BYTES);
+    memory.region().fence(1).unwrap();
+    memory.guarded().commit(&committer(1), &staged(1)).unwrap();
+    // The takeover comes between the slot and the word.
+    memory.before_store(PUBLISHED + 1, |memory| memory.region().fence(2));
+    let late = memory.guarded().commit(&committer(1), &staged(2));
+    assert_eq!(late, Err(CommitError::Fenced));
+    assert_eq!(start_of(&memory, 2), (1, staged(1)));
+    // The second worker dies without a commit.
+    memory.region().fence(3).unwrap();
+    assert_eq!(start_of(&memory, 3), (1, staged(1)));
+}
+
+#[test]
+fn a_wild_store_into_the_word_of_the_other_parity_is_not_taken_over() {
+    let memory = Hooked::new(SIZE_BYTES);
+    let region = memory.region();
+    region.fence(1).unwrap();
+    region.commit(&committer(1), &staged(1)).unwrap();
+    region.fence(2).unwrap();
+    region.commit(&committer(2), &staged(2)).unwrap();
+    let wild = Published::of_base(77).pack();
+    memory.cells[PUBLISHED + 1].store(wild, Ordering::Relaxed);
+    region.fence(3).unwrap();
+    assert_eq!(region.published(3).generation, 2);
+    assert_eq!(start_of(&memory, 3), (2, staged(2)));
+}
