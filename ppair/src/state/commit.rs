@@ -314,8 +314,35 @@ impl Region<'_> {
                 self.clear_slot(slot)?;
             }
         }
-        // A log that ends with such an entry is overwritten from its start, or it ends there: see `redo`.
-        self.set_void(parity, 0)
+        // A log that ends with such an entry is overwritten from its start, or it ends there: see `redo`. What a takeover has put down
+        // meanwhile stays.
+        if !self.words.is_guarded() {
+            self.take_void_back(parity, void);
+            return Ok(());
+        }
+        self.set_void(parity, 0)?;
+        fence(Ordering::SeqCst);
+        if self.turn() == u64::from(incarnation) {
+            return Ok(());
+        }
+        // The takeover may have come in between: what it has put down, or is about to.
+        let published = self.published(incarnation);
+        if published.is_whole {
+            self.set_void(parity, after(published.generation))?;
+        }
+        Ok(())
+    }
+
+    /// Why the publishing word is not what the committer has left there. The word is not believed if it is damaged or if, by what
+    /// the head of the region says, nobody has taken over.
+    #[cold]
+    fn why_not(&self, committer: &Committer) -> CommitError {
+        let is_in_turn = self.turn() == u64::from(committer.incarnation);
+        if is_in_turn || !self.published(committer.incarnation).is_whole {
+            CommitError::Damaged
+        } else {
+            CommitError::Fenced
+        }
     }
 
     /// What is published, if it is still `committer`'s turn.

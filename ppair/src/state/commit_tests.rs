@@ -331,3 +331,17 @@ fn a_wild_store_into_the_word_of_the_other_parity_is_not_taken_over() {
     assert_eq!(region.published(3).generation, 2);
     assert_eq!(start_of(&memory, 3), (2, staged(2)));
 }
+
+#[test]
+fn a_late_beginning_takes_back_nothing_that_a_takeover_has_put_down() {
+    let memory = Hooked::new(SIZE_BYTES);
+    let region = memory.region();
+    region.fence(1).unwrap();
+    region.commit(&committer(1), &staged(1)).unwrap();
+    region.fence(2).unwrap();
+    region.fence(3).unwrap();
+    assert_eq!(region.void(1), 2);
+    memory.before_store(PUBLISHED + 2 + 1, |memory| memory.region().fence(4));
+    let _ = memory.guarded().begin(3);
+    assert_eq!(region.void(1), 2);
+}

@@ -265,6 +265,12 @@ impl<'a> Region<'a> {
             .store(VOID + parity, generation, Ordering::Relaxed)
     }
 
+    /// Takes back that something is void, unless something else is by now. For words that this process may write.
+    pub(crate) fn take_void_back(&self, parity: usize, generation: u64) {
+        let void = &self.words.cells()[VOID + parity];
+        let _ = void.compare_exchange(generation, 0, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
     /// Whether what is committed now is to be kept as a healthy checkpoint before anything else is committed.
     #[inline(always)]
     pub(crate) fn is_marked(&self) -> bool {
