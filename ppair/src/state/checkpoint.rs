@@ -11,6 +11,7 @@ use super::HardState;
 use super::bytes::{stage, validate, with_bytes};
 use super::commit::{CommitError, Committer, Found, Published};
 use super::edit::Edit;
+use super::layout::Invalid;
 use super::recovery::{Origin, Recovered, choose};
 use super::redo::{Chain, Entry, Tail};
 use super::region::{BIG, Region};
@@ -105,6 +106,30 @@ struct Progress {
     tail: Option<Tail>,
     /// Room for that change.
     entry: Entry,
+}
+
+/// How often a damaged word is looked at before it is called so.
+const LOOKS_AT_A_WORD: u32 = 100;
+
+/// What a wild write has done to a small state.
+#[derive(Debug)]
+enum Wild {
+    /// The publishing word is not whole.
+    Word,
+    /// The checksum is not that of the bytes.
+    Sum,
+    /// The bytes are no value.
+    Value(Invalid),
+}
+
+#[cold]
+fn wild_write(wild: &Wild) -> ! {
+    let text = "the hard state in the segment was overwritten by a wild write";
+    match wild {
+        Wild::Word => panic!("{text}: its publishing word is damaged"),
+        Wild::Sum => panic!("{text}: its checksum is another"),
+        Wild::Value(invalid) => panic!("{text}: {invalid}"),
+    }
 }
 
 #[inline(never)]
@@ -257,31 +282,59 @@ impl<T: HardState> Checkpoint<T> {
     }
 
     fn load_small(&self) -> (u64, T) {
+        self.try_load_small::<false>()
+            .unwrap_or_else(|wild| wild_write(&wild))
+    }
+
+    /// The value that a change is made on top of: what is wrong in it would be committed with it.
+    fn load_to_change(&self) -> Result<T, CommitError> {
+        if const { is_big::<T>() } {
+            return Ok(self.load());
+        }
+        match self.try_load_small::<true>() {
+            Ok((_, value)) => Ok(value),
+            Err(_) => Err(CommitError::Damaged),
+        }
+    }
+
+    /// Generation and value of a small state. If `CHECKED`, which is for the thread that has the turn, also its checksum is looked at.
+    fn try_load_small<const CHECKED: bool>(&self) -> Result<(u64, T), Wild> {
         let region = self.shared.region;
         let incarnation = self.shared.incarnation();
+        let mut looks = 0;
         loop {
             let mut value = MaybeUninit::<T>::uninit();
             if !self.shared.has_published.load(Ordering::Acquire) {
                 let start = self.shared.start.as_deref();
-                return (
+                return Ok((
                     self.shared.origin.generation(),
                     *start.expect("a small state has one"),
-                );
+                ));
             }
             let Some(published) = region.read(incarnation, as_bytes_mut(&mut value)) else {
                 core::hint::spin_loop();
                 continue;
             };
+            if !published.is_whole {
+                // The system may be about to store the word of a guarded worker.
+                looks += 1;
+                if looks < LOOKS_AT_A_WORD {
+                    std::thread::yield_now();
+                    continue;
+                }
+                return Err(Wild::Word);
+            }
             // SAFETY: `read` has written every byte of `value`, and a byte is always a valid `u8`.
             let bytes =
                 unsafe { core::slice::from_raw_parts(value.as_ptr().cast::<u8>(), size_of::<T>()) };
-            if let Err(invalid) = validate::<T>(bytes) {
-                panic!("the hard state in the segment was overwritten by a wild write: {invalid}");
+            if CHECKED && !region.holds(published, bytes) {
+                return Err(Wild::Sum);
             }
+            validate::<T>(bytes).map_err(Wild::Value)?;
             // SAFETY: every byte is written, and `validate` has found every one of them valid for `T`, which is all that a
             // `HardState` asks of its bytes.
             let value = unsafe { value.assume_init() };
-            return (published.generation, value);
+            return Ok((published.generation, value));
         }
     }
 
@@ -598,7 +651,7 @@ impl<T: HardState> InTurn<'_, T> {
         &mut self,
         change: impl FnOnce(&mut Edit<'_, T>) -> R,
     ) -> Result<R, CommitError> {
-        let value = self.checkpoint.load_small().1;
+        let value = self.checkpoint.load_to_change()?;
         let buffer = Buffer::<T>::filled(|bytes| stage(&value, bytes)).expect("a value is valid");
         let entry = &mut self.turn.entry;
         let returned = change(&mut Edit::new(buffer.value(), buffer.bytes(), entry));

@@ -452,7 +452,8 @@ impl Region<'_> {
     }
 
     /// Copies the published bytes of a small state into `out` and returns what was published, or `None` if a commit overtook the
-    /// reader: then `out` is a mixture and the caller tries again.
+    /// reader: then `out` is a mixture and the caller tries again. If the word is damaged, `out` is anything, and the result says so in its
+    /// `is_whole`.
     ///
     /// A slot is written again only after a commit to the other one was published, so an unchanged word at the end means that
     /// nobody wrote this slot meanwhile.
@@ -471,7 +472,8 @@ impl Region<'_> {
         let claimed = slot.load(super::region::SLOT_GENERATION, Ordering::Relaxed);
         fence(Ordering::Acquire);
         let is_same = self.words.load(at, Ordering::Relaxed) == before;
-        (is_same && (!self.words.is_guarded() || claimed == published.generation))
+        (is_same
+            && (!self.words.is_guarded() || claimed == published.generation || !published.is_whole))
             .then_some(published)
     }
 }
