@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use super::tests::{enter, segment};
+use super::tests::{enter, in_time, segment};
 use super::*;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, crate::HardState)]
@@ -301,4 +301,166 @@ fn a_guarded_segment_is_written_through_its_file() {
     );
     assert_eq!(next.get(|table| &table.tail[0]), 50);
     assert_eq!(table.try_update(|_| ()), Err(CommitError::Fenced));
+}
+
+/// 4 MiB, of which many small places are changed.
+#[derive(Clone, Copy, crate::HardState)]
+#[hard(crate = crate)]
+#[repr(C)]
+struct Wide {
+    rows: [u64; 1 << 19],
+}
+
+impl Default for Wide {
+    #[allow(
+        clippy::large_stack_arrays,
+        reason = "a big state is what this is about"
+    )]
+    fn default() -> Self {
+        Self { rows: [0; 1 << 19] }
+    }
+}
+
+#[test]
+fn a_commit_gets_through_beside_threads_that_read_without_a_pause() {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let table = enter::<Wide>(segment::<Wide>(), 1);
+    let readers: Vec<_> = (0..3)
+        .map(|_| {
+            let table = table.clone();
+            thread::spawn(move || {
+                let mut all = 0_u64;
+                while !STOP.load(Ordering::Relaxed) {
+                    let sum = table.read(|table| table.rows.iter().fold(0, |a, b| a ^ b));
+                    all = all.wrapping_add(sum);
+                }
+                all
+            })
+        })
+        .collect();
+    let committer = table.clone();
+    in_time(move || (0..20).for_each(|_| committer.patch(|table| &table.rows[7], |row| *row += 1)));
+    STOP.store(true, Ordering::Relaxed);
+    readers.into_iter().for_each(|reader| drop(reader.join()));
+    assert_eq!(table.get(|table| &table.rows[7]), 20);
+}
+
+#[test]
+fn a_reader_that_looks_again_inside_its_look_waits_for_no_commit() {
+    let table = enter::<Table>(segment::<Table>(), 1);
+    let committer = table.clone();
+    let (begin, wait) = std::sync::mpsc::channel();
+    let commit = thread::spawn(move || {
+        wait.recv().unwrap();
+        hit(&committer, 0);
+    });
+    let reader = table.clone();
+    in_time(move || {
+        reader.read(|_| {
+            begin.send(()).unwrap();
+            // Until the other thread waits for this one.
+            while !reader.shared.working().is_announced() {
+                assert_eq!(reader.get(|table| &table.total), 7);
+                thread::yield_now();
+            }
+            assert_eq!(reader.get(|table| &table.total), 7);
+            assert_eq!(reader.load().total, 7);
+            assert_eq!(reader.stored().generation(), 0);
+        });
+    });
+    commit.join().unwrap();
+    assert_eq!(table.get(|table| &table.total), 8);
+}
+
+#[test]
+fn a_thread_that_begins_to_read_waits_for_a_commit_that_waits() {
+    let table = enter::<Table>(segment::<Table>(), 1);
+    let (committer, reader) = (table.clone(), table.clone());
+    let late = table.read(|_| {
+        let commit = thread::spawn(move || hit(&committer, 0));
+        while !table.shared.working().is_announced() {
+            thread::yield_now();
+        }
+        // It sees the commit, and so has waited for it.
+        let late = thread::spawn(move || reader.get(|table| &table.total));
+        (commit, late)
+    });
+    let (commit, late) = late;
+    assert_eq!(in_time(|| late.join().unwrap()), 8);
+    commit.join().unwrap();
+}
+
+#[test]
+fn a_forked_process_waits_for_no_announced_commit() {
+    let table = enter::<Table>(segment::<Table>(), 1);
+    let (committer, reader) = (table.clone(), table.clone());
+    let commit = table.read(|_| {
+        let commit =
+            thread::spawn(move || committer.try_patch(|table| &table.total, |total| *total = 0));
+        while !table.shared.working().is_announced() {
+            thread::yield_now();
+        }
+        // As it is in the child of a fork: neither of the two threads is there.
+        table.shared.incarnation.unforked.set(0);
+        assert_eq!(in_time(move || reader.load().total), 7);
+        commit
+    });
+    assert_eq!(commit.join().unwrap(), Ok(()));
+}
+
+#[test]
+fn a_buffer_that_is_replaced_is_given_back_when_readers_may_look_again() {
+    let buffer = |byte| Buffer::<[u8; 64]>::filled(|bytes| bytes.fill(byte)).unwrap();
+    let working = Working::new(buffer(1), 1);
+    // SAFETY: there is no other thread.
+    let old = unsafe { working.replace(2, buffer(2)) };
+    let who = Identity {
+        incarnation: Box::leak(Box::new(AtomicU32::new(1))),
+        unforked: Unforked::new(),
+    };
+    working.read(&who, |value, generation| {
+        assert_eq!((value[0], generation), (2, 2));
+    });
+    assert_eq!(old.value()[0], 1);
+}
+
+#[test]
+fn a_stored_checkpoint_waits_for_no_update_and_may_be_made_inside_one() {
+    let table = enter::<Table>(segment::<Table>(), 1);
+    hit(&table, 1);
+    let other = table.clone();
+    table.edit(|edit| {
+        edit.patch(|table| &table.total, |total| *total = 0);
+        assert_eq!(table.stored().generation(), 1);
+        assert_eq!(in_time(move || other.stored().generation()), 1);
+    });
+    assert_eq!(table.stored().generation(), 2);
+}
+
+#[test]
+fn the_last_words_of_a_thread_may_be_a_commit() {
+    struct Last(Checkpoint<Table>);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            self.0.read(|_| ());
+            hit(&self.0, 0);
+        }
+    }
+    thread_local!(static LAST: RefCell<Option<Last>> = const { RefCell::new(None) });
+    let table = enter::<Table>(segment::<Table>(), 1);
+    // Whatever the order in which a thread's values are dropped.
+    for reads_first in [false, true] {
+        let table = table.clone();
+        thread::spawn(move || {
+            let last = Last(table.clone());
+            if reads_first {
+                table.read(|_| ());
+            }
+            LAST.with_borrow_mut(|place| *place = Some(last));
+            table.read(|_| ());
+        })
+        .join()
+        .unwrap();
+    }
+    assert_eq!(table.get(|table| &table.total), 9);
 }

@@ -1,6 +1,6 @@
 //! `Checkpoint<T>`: the user's handle on a hard state. This file makes the two steps between a `T` and the bytes of a slot.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -18,7 +18,7 @@ use super::region::{BIG, Region};
 use super::segment::Segment;
 use super::stored::Stored;
 use super::turn::{Turn, Turns};
-use super::working::{Buffer, Working};
+use super::working::{Buffer, Who, Working};
 use crate::sys::unforked::Unforked;
 
 /// A hard state of type `T`: a value that survives the death of the worker.
@@ -173,7 +173,10 @@ impl<T: HardState> Checkpoint<T> {
         };
         let buffer = Buffer::<T>::filled(fill).expect("recovery has found these bytes valid");
         let (start, working) = if const { is_big::<T>() } {
-            (None, Some(Working::new(buffer)))
+            (
+                None,
+                Some(Working::new(buffer, recovered.origin.generation())),
+            )
         } else {
             (Some(boxed(buffer.value())), None)
         };
@@ -198,33 +201,49 @@ impl<T: HardState> Checkpoint<T> {
         }
     }
 
-    /// The last committed value. It never waits for a commit of another thread.
+    /// The last committed value. It waits for no thread that is in a closure of [`update`](Self::update) or [`edit`](Self::edit).
+    ///
+    /// Of a small state it waits for nobody. Of a big one it waits while another thread puts what it has just committed into the
+    /// worker's copy of the state; and if that thread has to wait for others that are in [`read`](Self::read) for some time, it waits for
+    /// these as well, unless this thread is itself in a closure of a checkpoint. Do not call it in a signal handler.
     ///
     /// # Panics
     ///
-    /// If a wild write has put bytes into the segment that are no `T`, such as a `bool` of 2. The worker that this ends is
-    /// followed by one that starts from the newest checkpoint that is whole.
+    /// If a wild write has damaged a small state so that its publishing word is not whole, or so that the bytes are no `T`, such as a
+    /// `bool` of 2. The worker that this ends is followed by one that starts from the newest checkpoint that is whole. (What is read of
+    /// a big state is the worker's own copy.)
+    ///
+    /// In a process that the program has forked while another thread committed to a big state.
     #[must_use]
     pub fn load(&self) -> T {
         if const { is_big::<T>() } {
-            self.shared.working().read(|value| *value)
+            let working = self.shared.working();
+            working.read(&self.shared.incarnation, |value, _| *value)
         } else {
             self.load_small().1
         }
     }
 
     /// Lets `look` see the last committed value. A big state is not copied for that; while `look` runs, commits of other threads to
-    /// it wait before they return, and other readers do not.
+    /// it wait before they return.
+    ///
+    /// It waits for others as [`load`](Self::load) does, so that threads which read a big state all the time keep nobody from committing:
+    /// a commit waits for those that read already, and those that come later wait for the commit. So `look` must not wait for a thread
+    /// that may itself be about to read the same state. It may read this and other checkpoints.
     ///
     /// # Panics
     ///
     /// As [`load`](Self::load), and if `look` does. A commit to the same big state inside `look` panics.
     pub fn read<R>(&self, look: impl FnOnce(&T) -> R) -> R {
         if const { is_big::<T>() } {
-            let reading = Reading::of(Arc::as_ptr(&self.shared).addr());
-            let result = self.shared.working().read(look);
-            drop(reading);
-            result
+            let working = self.shared.working();
+            let who = &self.shared.incarnation;
+            working.read(who, |value, _| {
+                let reading = Reading::of(Arc::as_ptr(&self.shared).addr());
+                let result = look(value);
+                drop(reading);
+                result
+            })
         } else {
             self.read_small(look)
         }
@@ -257,6 +276,7 @@ impl<T: HardState> Checkpoint<T> {
 
     /// The last committed value with its generation and what its bytes mean, to be kept outside of the pair: see [`Stored`].
     /// Before the first commit of this worker, it is the value that the worker started from, with that one's generation.
+    /// It waits for others as [`load`](Self::load) does; inside an `update`, it is what was committed before.
     ///
     /// # Panics
     ///
@@ -264,13 +284,8 @@ impl<T: HardState> Checkpoint<T> {
     #[must_use]
     pub fn stored(&self) -> Stored {
         if const { is_big::<T>() } {
-            // No commit changes value or generation meanwhile.
-            let turn = self.turn();
-            let generation = self.shared.generation_of_value();
             let working = self.shared.working();
-            let stored = working.read(|value| Stored::of(value, generation));
-            drop(turn);
-            return stored;
+            return working.read(&self.shared.incarnation, Stored::of);
         }
         self.stored_small()
     }
@@ -355,6 +370,8 @@ impl<T: HardState> Checkpoint<T> {
     /// # Errors
     ///
     /// [`CommitError::Fenced`] if a newer worker has taken over. Nothing was committed, and nothing will be: end this process.
+    /// [`CommitError::Damaged`] if a wild write has damaged what this worker has committed, and [`CommitError::System`] under
+    /// [`guard`](crate::Config::guard). A process that the program has forked is `Fenced` at once, whatever other threads do.
     ///
     /// # Panics
     ///
@@ -366,7 +383,7 @@ impl<T: HardState> Checkpoint<T> {
 
     /// By reference: a value that is moved is a value that is copied.
     fn commit(&self, value: &T) -> Result<u64, CommitError> {
-        let mut turn = self.turn();
+        let mut turn = self.turn()?;
         let committed = turn.commit(value);
         drop(turn);
         after_commit();
@@ -397,9 +414,11 @@ impl<T: HardState> Checkpoint<T> {
     /// As [`try_store`](Self::try_store) and [`load`](Self::load), and if `change` does.
     #[inline]
     pub fn try_update<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R, CommitError> {
-        let mut turn = self.turn();
-        let mut value = self.load();
+        let mut turn = self.turn()?;
+        let inside = Inside::enter();
+        let mut value = self.load_to_change()?;
         let returned = change(&mut value);
+        drop(inside);
         let committed = turn.commit(&value);
         drop(turn);
         after_commit();
@@ -509,7 +528,7 @@ impl<T: HardState> Checkpoint<T> {
         &self,
         change: impl FnOnce(&mut Edit<'_, T>) -> R,
     ) -> Result<R, CommitError> {
-        let mut turn = self.turn();
+        let mut turn = self.turn()?;
         let returned = if const { is_big::<T>() } {
             turn.edit_big(change)?
         } else {
@@ -538,28 +557,37 @@ impl<T: HardState> Checkpoint<T> {
 
     /// Keeps what is committed now as the healthy checkpoint.
     pub(crate) fn mark_healthy(&self) -> Result<(), CommitError> {
-        let mut turn = self.turn();
+        let mut turn = self.turn()?;
         turn.get_ready()?;
         let committer = turn.committer();
         turn.keep_healthy(&committer)
     }
 
+    /// Waits for the turn to commit. A process that the worker has forked does not get it: who has it there may not exist.
     #[inline]
-    fn turn(&self) -> InTurn<'_, T> {
+    fn turn(&self) -> Result<InTurn<'_, T>, CommitError> {
+        if self.shared.incarnation.is_forked() {
+            return Err(CommitError::Fenced);
+        }
         if is_big::<T>() {
-            let state = Arc::as_ptr(&self.shared).addr();
             assert!(
-                !READING.with_borrow(|states| states.contains(&state)),
+                !Reading::is_of(Arc::as_ptr(&self.shared).addr()),
                 "a big checkpoint cannot be changed inside its own `read`; change it afterwards"
             );
         }
         // A panic of another thread's `change` has changed nothing.
         let turn = self.shared.turns.take().unwrap_or_else(|_| inside_itself());
-        InTurn {
+        Ok(InTurn {
             checkpoint: self,
             shared: &self.shared,
             turn,
-        }
+        })
+    }
+
+    /// Whether a thread sleeps until it has the turn.
+    #[cfg(test)]
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.shared.turns.has_sleepers()
     }
 }
 
@@ -615,8 +643,10 @@ impl<T: HardState> InTurn<'_, T> {
             let bytes = &staged.bytes()[..size_of::<T>()];
             let found = self.found(&committer)?;
             let word = region.commit_whole(&committer, &mut self.turn.tail, bytes, found)?;
-            // SAFETY: this thread has the turn; the bytes are those of a `T`.
-            unsafe { self.shared.working().write(|buffer| *buffer = staged) };
+            let generation = Published::unpack(word).generation;
+            let working = self.shared.working();
+            // SAFETY: this thread has the turn, and uses nothing that `in_turn` returned.
+            drop(unsafe { working.replace(generation, staged) });
             word
         } else {
             let found = self.found(&committer)?;
@@ -654,7 +684,9 @@ impl<T: HardState> InTurn<'_, T> {
         let value = self.checkpoint.load_to_change()?;
         let buffer = Buffer::<T>::filled(|bytes| stage(&value, bytes)).expect("a value is valid");
         let entry = &mut self.turn.entry;
+        let inside = Inside::enter();
         let returned = change(&mut Edit::new(buffer.value(), buffer.bytes(), entry));
+        drop(inside);
         if self.turn.entry.is_empty() {
             return Ok(returned);
         }
@@ -678,13 +710,14 @@ impl<T: HardState> InTurn<'_, T> {
         // SAFETY: this thread has the turn, and changes nothing before the last use of `buffer`.
         let buffer = unsafe { working.in_turn() };
         let entry = &mut self.turn.entry;
+        let inside = Inside::enter();
         let returned = change(&mut Edit::new(buffer.value(), buffer.bytes(), entry));
+        drop(inside);
         if self.turn.entry.is_empty() {
             return Ok(returned);
         }
         self.get_ready()?;
         let committer = self.committer();
-        let region = shared.region;
         let start = match self.turn.tail {
             Some(_) => None,
             None => self.chain(&region, &committer),
@@ -706,8 +739,9 @@ impl<T: HardState> InTurn<'_, T> {
                 unsafe { buffer.overwrite(first, words) };
             }
         };
+        let generation = Published::unpack(word).generation;
         // SAFETY: this thread has the turn, and `buffer` is not used any more.
-        unsafe { working.write(apply) };
+        unsafe { working.write(generation, apply) };
         self.published(word);
         Ok(returned)
     }
@@ -715,16 +749,11 @@ impl<T: HardState> InTurn<'_, T> {
     /// Whether this process may commit. What has to be done before a commit is done.
     #[inline]
     fn get_ready(&mut self) -> Result<(), CommitError> {
-        let Identity {
-            incarnation,
-            unforked,
-        } = self.shared.incarnation;
-        let incarnation = incarnation.load(Ordering::Relaxed);
-        // A process that the worker has forked is not the worker.
-        if unforked.get() != incarnation {
+        // A process that the worker has forked is not the worker, also if it was forked in this thread's turn.
+        if self.shared.incarnation.is_forked() {
             return Err(CommitError::Fenced);
         }
-        if self.turn.begun != incarnation || self.shared.region.is_marked() {
+        if self.turn.begun != self.shared.incarnation() || self.shared.region.is_marked() {
             return self.get_ready_for_the_first();
         }
         Ok(())
@@ -803,21 +832,67 @@ impl<T: HardState> InTurn<'_, T> {
 thread_local! {
     /// The big states that this thread is looking at.
     static READING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    /// In how many closures of checkpoints it is.
+    static INSIDE: Cell<u32> = const { Cell::new(0) };
+}
+
+impl Who for Identity {
+    fn is_waited_for(&self) -> bool {
+        INSIDE.get() != 0
+    }
+
+    fn is_forked(&self) -> bool {
+        self.unforked.get() != self.incarnation.load(Ordering::Relaxed)
+    }
+}
+
+/// As long as it lives, this thread is in a closure of a checkpoint, so that other threads may be waiting for it.
+struct Inside;
+
+impl Inside {
+    #[inline]
+    fn enter() -> Self {
+        INSIDE.set(INSIDE.get() + 1);
+        Self
+    }
+}
+
+impl Drop for Inside {
+    #[inline]
+    fn drop(&mut self) {
+        INSIDE.set(INSIDE.get() - 1);
+    }
 }
 
 /// As long as it lives, this thread looks at a big state.
-struct Reading;
+struct Reading {
+    /// Not so if the thread ends and its list is gone.
+    is_listed: bool,
+    _inside: Inside,
+}
 
 impl Reading {
     fn of(state: usize) -> Self {
-        READING.with_borrow_mut(|states| states.push(state));
-        Self
+        let listed = READING.try_with(|states| states.borrow_mut().push(state));
+        Self {
+            is_listed: listed.is_ok(),
+            _inside: Inside::enter(),
+        }
+    }
+
+    /// Whether this thread is looking at this one.
+    fn is_of(state: usize) -> bool {
+        READING
+            .try_with(|states| states.borrow().contains(&state))
+            .unwrap_or(false)
     }
 }
 
 impl Drop for Reading {
     fn drop(&mut self) {
-        READING.with_borrow_mut(Vec::pop);
+        if self.is_listed {
+            let _ = READING.try_with(|states| states.borrow_mut().pop());
+        }
     }
 }
 

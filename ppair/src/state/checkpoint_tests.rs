@@ -5,6 +5,7 @@ use super::*;
 use crate::HardState;
 use crate::state::bytes::layout;
 use crate::state::recovery::{Source, recover};
+use crate::state::region::PUBLISHED;
 use crate::state::segment::RegionSpec;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, HardState)]
@@ -202,4 +203,45 @@ fn what_a_worker_starts_from_is_stored_with_its_own_generation() {
         (checkpoint.stored().generation(), checkpoint.generation()),
         (41, 41)
     );
+}
+
+/// Does `work` in a thread that may take a while, and no more.
+pub(super) fn in_time<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
+    let (done, wait) = std::sync::mpsc::channel();
+    thread::spawn(move || done.send(work()));
+    let result = wait.recv_timeout(core::time::Duration::from_secs(60));
+    result.expect("it hangs, or has panicked")
+}
+
+#[test]
+fn a_process_that_was_forked_beside_a_commit_is_refused_and_does_not_wait() {
+    let segment = segment::<u64>();
+    let checkpoint = enter::<u64>(segment, 1);
+    let (begun, wait) = std::sync::mpsc::channel();
+    let (go_on, until) = std::sync::mpsc::channel::<()>();
+    let other = checkpoint.clone();
+    let committing = thread::spawn(move || {
+        other.try_update(|value| {
+            *value = 1;
+            begun.send(()).unwrap();
+            until.recv().unwrap();
+        })
+    });
+    wait.recv().unwrap();
+    // As it is in the child of a fork: that thread is not there.
+    checkpoint.shared.incarnation.unforked.set(0);
+    let child = checkpoint.clone();
+    let refused = in_time(move || {
+        [
+            child.try_store(9).map(|_| ()),
+            child.try_update(|_| panic!("it is refused before")),
+            child.try_patch(|value| value, |_| panic!("it is refused before")),
+            child.mark_healthy(),
+        ]
+    });
+    assert_eq!(refused, [Err(CommitError::Fenced); 4]);
+    go_on.send(()).unwrap();
+    // Nor does one that forks inside of its own update.
+    assert_eq!(committing.join().unwrap(), Err(CommitError::Fenced));
+    assert_eq!(segment.region(0).published(1).generation, 0);
 }

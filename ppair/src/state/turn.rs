@@ -94,6 +94,12 @@ impl<D> Turns<D> {
         Ok(())
     }
 
+    /// Whether a thread sleeps until it has the turn.
+    #[cfg(test)]
+    pub(crate) fn has_sleepers(&self) -> bool {
+        self.sleepers.load(Ordering::SeqCst) != 0
+    }
+
     #[cold]
     fn ring(&self) {
         let door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
