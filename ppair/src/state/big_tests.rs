@@ -438,6 +438,45 @@ fn a_stored_checkpoint_waits_for_no_update_and_may_be_made_inside_one() {
 }
 
 #[test]
+fn a_healthy_checkpoint_that_cannot_be_made_is_an_error_and_the_last_one_stays() {
+    let segment = segment::<Table>();
+    let first = enter::<Table>(segment, 1);
+    hit(&first, 1);
+    first.mark_healthy().unwrap();
+    hit(&first, 2);
+    first.update(|table| table.total = 0);
+    for incarnation in 2..4 {
+        let next = enter::<Table>(segment, incarnation);
+        let region = segment.region(0);
+        let healthy = || (4..region.shape.all_slots()).find(|slot| region.is_whole(*slot));
+        let slot = region.published(incarnation).slot;
+        region.overwrite_for_test(slot, 77);
+        assert_eq!(next.mark_healthy(), Err(CommitError::Damaged));
+        assert_eq!(healthy().map(|slot| region.slot_generation(slot)), Some(1));
+        region.overwrite_for_test(slot, 0);
+    }
+}
+
+#[test]
+fn a_damaged_healthy_checkpoint_is_made_anew() {
+    let segment = segment::<Table>();
+    let table = enter::<Table>(segment, 1);
+    hit(&table, 1);
+    table.mark_healthy().unwrap();
+    let region = segment.region(0);
+    let claim = |slot: &usize| region.slot_generation(*slot) == 1;
+    let slot = (4..region.shape.all_slots()).find(claim).unwrap();
+    region.overwrite_for_test(slot, 77);
+    table.mark_healthy().unwrap();
+    let whole = (4..region.shape.all_slots()).filter(|slot| region.is_whole(*slot));
+    assert!(
+        whole
+            .into_iter()
+            .any(|slot| region.slot_generation(slot) == 1)
+    );
+}
+
+#[test]
 fn the_last_words_of_a_thread_may_be_a_commit() {
     struct Last(Checkpoint<Table>);
     impl Drop for Last {

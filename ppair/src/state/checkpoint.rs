@@ -613,15 +613,6 @@ impl<T> Shared<T> {
     fn has_published(&self) -> bool {
         self.has_published.load(Ordering::Acquire)
     }
-
-    /// The generation of the value that this worker has: what it started from, until it has published something.
-    fn generation_of_value(&self) -> u64 {
-        if self.has_published() {
-            self.region.published(self.incarnation()).generation
-        } else {
-            self.origin.generation()
-        }
-    }
 }
 
 /// The right to commit, held by one thread of the worker.
@@ -797,35 +788,48 @@ impl<T: HardState> InTurn<'_, T> {
         own.or_else(|| Some(choose(region, committer.incarnation)?.1))
     }
 
+    #[cold]
+    fn keep_healthy(&mut self, committer: &Committer) -> Result<(), CommitError> {
+        let region = self.shared.region;
+        region.published_in_turn(committer)?;
+        let has_checkpoint = self.shared.has_published() || self.shared.origin.chain().is_some();
+        if has_checkpoint {
+            if const { is_big::<T>() } {
+                self.keep_healthy_big(committer)?;
+            } else {
+                self.keep_healthy_small(committer)?;
+            }
+        }
+        Ok(region.set_marked(false)?)
+    }
+
     #[inline(never)]
-    fn keep_healthy_small(
-        &self,
-        committer: &Committer,
-        generation: u64,
-    ) -> Result<(), CommitError> {
-        let checkpoint = self.checkpoint.load_small().1;
+    fn keep_healthy_small(&self, committer: &Committer) -> Result<(), CommitError> {
+        let Ok((generation, checkpoint)) = self.checkpoint.try_load_small::<true>() else {
+            return Err(CommitError::Damaged);
+        };
+        if generation == 0 {
+            return Ok(());
+        }
         let region = self.shared.region;
         Ok(with_bytes(&checkpoint, |bytes| {
             region.keep_healthy_small(committer.incarnation, generation, bytes)
         })?)
     }
 
-    #[cold]
-    fn keep_healthy(&mut self, committer: &Committer) -> Result<(), CommitError> {
+    fn keep_healthy_big(&self, committer: &Committer) -> Result<(), CommitError> {
         let region = self.shared.region;
-        region.published_in_turn(committer)?;
-        let generation = self.shared.generation_of_value();
-        let has_checkpoint = self.shared.has_published() || self.shared.origin.chain().is_some();
-        if has_checkpoint && generation != 0 {
-            if const { is_big::<T>() } {
-                if let Some(chain) = self.chain(&region, committer) {
-                    region.keep_healthy(committer.incarnation, chain)?;
-                }
-            } else {
-                self.keep_healthy_small(committer, generation)?;
-            }
+        let Some(chain) = self.chain(&region, committer) else {
+            return Ok(());
+        };
+        // SAFETY: this thread has the turn.
+        let generation = unsafe { self.shared.working().generation() };
+        // What is found instead of a damaged one is another checkpoint than the one that is to be kept.
+        if chain.generation == generation && region.keep_healthy(committer.incarnation, chain)? {
+            Ok(())
+        } else {
+            Err(CommitError::Damaged)
         }
-        Ok(region.set_marked(false)?)
     }
 }
 

@@ -214,6 +214,43 @@ pub(super) fn in_time<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'stat
 }
 
 #[test]
+fn a_flipped_bit_of_the_publishing_word_is_a_panic_that_says_so_and_no_other_slot() {
+    let segment = segment::<[u64; 2]>();
+    let checkpoint = enter::<[u64; 2]>(segment, 1);
+    checkpoint.store([5, 5]);
+    let word = &segment.region(0).words.cells()[PUBLISHED + 1];
+    // The slot that it names is another one then.
+    word.fetch_xor(1 << 53, Ordering::Relaxed);
+    let panicked = catch_unwind(AssertUnwindSafe(|| checkpoint.load()));
+    let text = *panicked.unwrap_err().downcast::<String>().expect("a text");
+    assert!(text.contains("overwritten by a wild write"), "{text}");
+    let refused = checkpoint.try_update(|value| value[0] = 6);
+    assert_eq!(refused, Err(CommitError::Damaged));
+    let next = enter::<[u64; 2]>(segment, 2);
+    assert_eq!(next.load(), [5, 5]);
+}
+
+#[test]
+fn a_flipped_bit_of_the_value_is_not_committed_with_the_next_change() {
+    let segment = segment::<[u64; 2]>();
+    let checkpoint = enter::<[u64; 2]>(segment, 1);
+    checkpoint.store([4, 4]);
+    checkpoint.store([5, 5]);
+    let slot = segment.region(0).published(1).slot;
+    segment.region(0).slot(slot).cells()[2].fetch_xor(1 << 40, Ordering::Relaxed);
+    let refused = checkpoint.try_update(|value| value[1] += 1);
+    assert_eq!(refused, Err(CommitError::Damaged));
+    let refused = checkpoint.try_patch(|value| &value[1], |one| *one += 1);
+    assert_eq!(refused, Err(CommitError::Damaged));
+    assert_eq!(checkpoint.mark_healthy(), Err(CommitError::Damaged));
+    let next = enter::<[u64; 2]>(segment, 2);
+    assert_eq!(
+        (next.load(), next.origin().source()),
+        ([4, 4], Source::Previous)
+    );
+}
+
+#[test]
 fn a_process_that_was_forked_beside_a_commit_is_refused_and_does_not_wait() {
     let segment = segment::<u64>();
     let checkpoint = enter::<u64>(segment, 1);

@@ -376,20 +376,6 @@ impl Region<'_> {
         });
         Ok(word)
     }
-
-    /// Writes all bytes of a big hard state into a slot.
-    pub(crate) fn write_whole(
-        &self,
-        to: Words<'_>,
-        generation: u64,
-        staged: &[u8],
-    ) -> Result<(), Errno> {
-        self.write_big(to, &mut |cells, sums| {
-            self.store_chunks(staged, cells, sums);
-            Some(generation)
-        })
-        .map(drop)
-    }
 }
 
 /// Calls `visit` for each range of an entry. False if they are none, or if `visit` says so.

@@ -1,4 +1,5 @@
 use std::cell::RefCell;
+use std::thread;
 
 use super::super::hooked::Hooked;
 use super::super::recovery::{Source, choose};
@@ -371,4 +372,44 @@ fn a_commit_that_the_system_refused_after_a_fold_costs_no_later_one() {
     assert_eq!(start_of(1), (3, 7));
     memory.region().fence(2).unwrap();
     assert_eq!(start_of(2), (3, 7));
+}
+
+/// Two workers for a moment, which use the same slot if they have to: it is one of both checkpoints or none.
+#[test]
+fn healthy_checkpoints_of_neighbours_never_mix() {
+    let memory = Memory::new();
+    let mut first = Worker::new(&memory, 1);
+    first.whole(1);
+    let one = choose(&memory.region(), 1).unwrap().1;
+    let mut second = Worker::new(&memory, 2);
+    second.whole(2);
+    let two = choose(&memory.region(), 2).unwrap().1;
+    assert_ne!(
+        memory.region().healthy_slot(0),
+        memory.region().healthy_slot(1)
+    );
+    let rounds = if cfg!(miri) { 2 } else { 200 };
+    for round in 0..rounds {
+        for slot in SLOTS..memory.region().shape.all_slots() {
+            memory.region().clear_slot(slot).unwrap();
+        }
+        thread::scope(|scope| {
+            let words = &memory.words;
+            scope.spawn(move || {
+                let region = Region::new(Words::open(words), SIZE, 77).unwrap();
+                // What is found damaged by the other's store is refused, here and there.
+                let _ = region.keep_healthy(1, one);
+            });
+            for _ in 0..(round % 50) * 20 {
+                core::hint::spin_loop();
+            }
+            let _ = memory.region().keep_healthy(2, two);
+        });
+        let mut bytes = vec![0; SIZE];
+        for slot in SLOTS..memory.region().shape.all_slots() {
+            if memory.region().read_checked(slot, &mut bytes).is_some() {
+                assert!(bytes.iter().all(|byte| *byte == bytes[0]), "round {round}");
+            }
+        }
+    }
 }
