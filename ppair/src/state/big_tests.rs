@@ -477,6 +477,68 @@ fn a_damaged_healthy_checkpoint_is_made_anew() {
 }
 
 #[test]
+fn many_places_of_one_edit_cost_no_more_than_their_number() {
+    let table = enter::<Wide>(segment::<Wide>(), 1);
+    let places = if cfg!(miri) { 100 } else { 64_000 };
+    in_time(move || {
+        table.edit(|edit| {
+            for place in 0..places {
+                edit.patch(|table| &table.rows[place * 2], |row| *row += 1);
+            }
+            for place in (0..places).rev() {
+                assert_eq!(edit.get(|table| &table.rows[place * 2]), 1);
+            }
+        });
+        assert_eq!(table.get(|table| &table.rows[2]), 1);
+    });
+}
+
+#[test]
+fn places_that_overlap_in_any_way_are_seen_as_they_were_changed_last() {
+    let table = enter::<Wide>(segment::<Wide>(), 1);
+    let mut expected = [0_u64; 256];
+    let mut number = 1_u64;
+    let mut random = || {
+        number = number
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        usize::try_from(number >> 40).expect("a small number")
+    };
+    table.edit(|edit| {
+        for round in 0..500 {
+            let at = random() % 248;
+            match random() % 3 {
+                0 => {
+                    edit.patch(|table| &table.rows[at], |row| *row = round);
+                    expected[at] = round;
+                }
+                1 => {
+                    let eight = |table: &'_ Wide| table.rows[at..].first_chunk::<8>().is_some();
+                    edit.patch(
+                        |table| eight_of(table, at),
+                        |rows| {
+                            rows.fill(round);
+                            rows[3] = 7;
+                        },
+                    );
+                    assert!(table.read(eight));
+                    expected[at..at + 8].fill(round);
+                    expected[at + 3] = 7;
+                }
+                _ => {
+                    assert_eq!(edit.get(|table| eight_of(table, at)), expected[at..at + 8]);
+                }
+            }
+        }
+    });
+    table.read(|table| assert_eq!(table.rows[..256], expected));
+}
+
+fn eight_of(table: &Wide, at: usize) -> &[u64; 8] {
+    table.rows[at..].first_chunk().expect("so many")
+}
+
+#[test]
 fn the_last_words_of_a_thread_may_be_a_commit() {
     struct Last(Checkpoint<Table>);
     impl Drop for Last {

@@ -9,6 +9,8 @@
 //! Entries hold whole words of the state: what stands there after the change. A slot and the entries that follow on its generation are a
 //! *chain*; entries of earlier uses of the log do not follow, so nothing has to be erased.
 
+use core::ops::Range;
+
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::commit::{CommitError, Committer, Found as FoundWord, NotPublished, Published, parity};
@@ -48,13 +50,15 @@ impl Entry {
         self.bytes.len() <= HEAD * WORD
     }
 
-    /// Adds `words`, whole ones, that go to the word `first` of the state.
-    pub(crate) fn push(&mut self, first: usize, words: &[u8]) {
+    /// Adds `words`, whole ones, that go to the word `first` of the state. Returns where they start.
+    pub(crate) fn push(&mut self, first: usize, words: &[u8]) -> usize {
         debug_assert_eq!(words.len() % WORD, 0);
         self.bytes.extend((first as u64).to_ne_bytes());
         self.bytes
             .extend(((words.len() / WORD) as u64).to_ne_bytes());
+        let start = self.bytes.len();
         self.bytes.extend(words);
+        start
     }
 
     /// The ranges: where each goes, and its words.
@@ -68,6 +72,21 @@ impl Entry {
             rest = next;
             Some((usize::try_from(u64::from_ne_bytes(*first)).ok()?, words))
         })
+    }
+
+    /// The ranges: where each goes, and which of the bytes its words are.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let mut at = HEAD * WORD;
+        self.ranges().map(move |(first, words)| {
+            let start = at + RANGE_HEAD * WORD;
+            at = start + words.len();
+            (first, start..at)
+        })
+    }
+
+    /// Some of the bytes.
+    pub(crate) fn bytes(&self, bytes: Range<usize>) -> &[u8] {
+        &self.bytes[bytes]
     }
 
     /// Makes the changes in `bytes`, which are all bytes of the state, filled up to whole words.
