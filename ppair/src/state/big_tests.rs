@@ -477,6 +477,26 @@ fn a_damaged_healthy_checkpoint_is_made_anew() {
 }
 
 #[test]
+fn a_change_that_is_too_large_is_refused_before_any_store() {
+    let segment = segment::<Wide>();
+    let table = enter::<Wide>(segment, 1);
+    table.patch(|table| &table.rows[7], |row| *row = 1);
+    segment.mark();
+    let next = enter::<Wide>(segment, 2);
+    let refused = next.try_edit(|edit| {
+        for at in 0..65 {
+            edit.patch(|table| many_of(table, at), |rows| rows[0] += 1);
+        }
+    });
+    assert!(matches!(refused, Err(CommitError::TooLarge { .. })));
+    assert!(segment.region(0).is_marked(), "nothing was kept for it");
+}
+
+fn many_of(table: &Wide, at: usize) -> &[u64; 1 << 12] {
+    table.rows[at << 12..].first_chunk().expect("so many")
+}
+
+#[test]
 fn many_places_of_one_edit_cost_no_more_than_their_number() {
     let table = enter::<Wide>(segment::<Wide>(), 1);
     let places = if cfg!(miri) { 100 } else { 64_000 };

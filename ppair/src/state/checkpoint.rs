@@ -707,6 +707,13 @@ impl<T: HardState> InTurn<'_, T> {
         if self.turn.entry.is_empty() {
             return Ok(returned);
         }
+        let region = shared.region;
+        if let Err(too_large) = region.check_room(&self.turn.entry) {
+            // Where nothing is there to go on from, the whole is committed.
+            if self.chain(&region, &self.committer()).is_some() {
+                return Err(too_large);
+            }
+        }
         self.get_ready()?;
         let committer = self.committer();
         let start = match self.turn.tail {

@@ -273,6 +273,19 @@ impl Region<'_> {
         Ok(())
     }
 
+    /// Whether the log has room for these changes, if nothing else is in it.
+    pub(crate) fn check_room(&self, entry: &Entry) -> Result<(), CommitError> {
+        let (needed, reserve) = (entry.bytes.len(), self.shape.log_words() * WORD);
+        if needed <= reserve {
+            return Ok(());
+        }
+        let head = HEAD * WORD;
+        Err(CommitError::TooLarge {
+            bytes: needed - head,
+            reserve: reserve - head,
+        })
+    }
+
     /// Commits the changes of `entry` on top of `start`, or of what was committed last if there is a `tail`. `working` is all bytes of
     /// what it is on top of. One thread of the process at a time.
     pub(crate) fn commit_part(
@@ -285,14 +298,8 @@ impl Region<'_> {
         now: FoundWord,
     ) -> Result<u64, CommitError> {
         let log = self.log(parity(committer.incarnation));
-        let (needed, reserve) = (entry.bytes.len(), log.len() * WORD);
-        if needed > reserve {
-            let head = HEAD * WORD;
-            return Err(CommitError::TooLarge {
-                bytes: needed - head,
-                reserve: reserve - head,
-            });
-        }
+        self.check_room(entry)?;
+        let needed = entry.bytes.len();
         let next = committer.next_generation(now.published);
         let Tail {
             slot,
