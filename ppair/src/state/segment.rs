@@ -123,6 +123,10 @@ pub(crate) struct Segment {
     specs: Vec<RegionSpec>,
     /// The incarnation that may commit, as far as this process knows.
     incarnation: AtomicU32,
+    /// Which file it is, so that another one under the same number is not taken for it.
+    identity: memory::Identity,
+    /// The generation of each region when its publishing word was last found whole.
+    known: Box<[core::sync::atomic::AtomicU64]>,
     /// Whether the mapping is read-only in this process.
     is_guarded: AtomicBool,
 }
@@ -138,6 +142,15 @@ impl Guard for Segment {
         let mapping = Mapping::of_part(self.file.as_fd(), first_page * WORD, length)?;
         work(&words_of(&mapping)[range.start - first_page..]);
         Ok(())
+    }
+
+    fn check(&self) -> Result<(), Errno> {
+        if memory::identity(&self.file)? == self.identity {
+            Ok(())
+        } else {
+            // The program has closed the descriptor, and opened something else since.
+            Err(Errno::EBADF)
+        }
     }
 }
 
@@ -211,6 +224,8 @@ impl Segment {
         let mapping = Mapping::of(file.as_fd(), size)?;
         Ok(Self {
             mapping,
+            identity: memory::identity(&file)?,
+            known: specs.iter().map(|_| Default::default()).collect(),
             file,
             specs,
             incarnation: AtomicU32::new(0),
@@ -478,6 +493,17 @@ mod tests {
             segment.words()[at].fetch_xor(1 << 7, Ordering::Relaxed);
         }
         assert_eq!(found(&segment), whole);
+    }
+
+    #[test]
+    fn a_guard_whose_descriptor_leads_elsewhere_is_refused() {
+        let create = || Segment::create(vec![RegionSpec::of::<u64>()], &[]).expect("shared memory");
+        let (mut segment, other) = (create(), create());
+        segment.guard().expect("a read-only mapping");
+        assert_eq!(segment.region(0).words.check_guard(), Ok(()));
+        // As if the program had closed it and opened something else since.
+        segment.file = other.file;
+        assert_eq!(segment.region(0).words.check_guard(), Err(Errno::EBADF));
     }
 
     #[test]
