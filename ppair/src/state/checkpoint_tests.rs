@@ -282,3 +282,17 @@ fn a_process_that_was_forked_beside_a_commit_is_refused_and_does_not_wait() {
     assert_eq!(committing.join().unwrap(), Err(CommitError::Fenced));
     assert_eq!(segment.region(0).published(1).generation, 0);
 }
+
+#[test]
+fn a_wild_write_into_a_publishing_word_is_no_progress() {
+    let segment = segment::<[u64; 2]>();
+    let checkpoint = enter::<[u64; 2]>(segment, 1);
+    checkpoint.store([5, 5]);
+    let before = segment.generation();
+    let word = &segment.region(0).words.cells()[PUBLISHED + 1];
+    word.fetch_xor(1 << 3, Ordering::Relaxed);
+    assert_eq!(segment.generation(), before);
+    word.fetch_xor(1 << 3, Ordering::Relaxed);
+    checkpoint.store([6, 6]);
+    assert_eq!(segment.generation(), before + 1);
+}

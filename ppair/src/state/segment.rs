@@ -360,10 +360,16 @@ impl Segment {
         &self.specs
     }
 
-    /// Commits of all checkpoints together: it changes whenever one of them was committed.
+    /// Commits of all checkpoints together: it grows whenever one of them was committed. Where a wild write has hit the publishing word, it is
+    /// what this process knew before.
     pub(crate) fn generation(&self) -> u64 {
-        self.regions().fold(0, |sum, region| {
-            sum.wrapping_add(region.published(self.incarnation()).generation)
+        let regions = self.regions().zip(&self.known);
+        regions.fold(0, |sum, (region, known)| {
+            let published = region.published(self.incarnation());
+            if published.is_whole {
+                known.store(published.generation, Ordering::Relaxed);
+            }
+            sum.wrapping_add(known.load(Ordering::Relaxed))
         })
     }
 

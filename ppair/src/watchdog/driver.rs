@@ -294,7 +294,7 @@ impl WatchDog {
             generation: self.segment.generation(),
         });
         let progressed =
-            death.generation != self.generation || death.uptime >= self.options.healthy_after;
+            death.generation > self.generation || death.uptime >= self.options.healthy_after;
         (self.deadline, self.healthy_at) = (None, None);
         if progressed {
             for proof in &mut self.proofs {
