@@ -374,6 +374,28 @@ fn a_commit_that_the_system_refused_after_a_fold_costs_no_later_one() {
     assert_eq!(start_of(2), (3, 7));
 }
 
+#[test]
+fn what_was_not_published_is_no_rung_of_the_ladder() {
+    let memory = Memory::new();
+    let mut first = Worker::new(&memory, 1);
+    first.whole(1);
+    first.part(&[(1, 1)], 2).unwrap();
+    first.part(&[(2, 1)], 3).unwrap();
+    drop(Worker::new(&memory, 2));
+    // The third one dies in its first commit, behind the fold and before the publishing store.
+    let mut third = Worker::new(&memory, 3);
+    let word = memory.region().published(3);
+    third.part(&[(3, 1)], 99).unwrap();
+    memory.history.borrow_mut().pop();
+    memory.words[super::super::region::PUBLISHED + 1].store(word.pack(), Ordering::Relaxed);
+    // As the watch dog does it: the takeover first.
+    memory.region().fence(4).unwrap();
+    memory.region().reject(4, &mut |_| None).unwrap();
+    let (source, generation, bytes) = memory.recover(4);
+    assert_eq!((source, generation), (Source::Previous, 1));
+    assert!(bytes == memory.at(1));
+}
+
 /// Two workers for a moment, which use the same slot if they have to: it is one of both checkpoints or none.
 #[test]
 fn healthy_checkpoints_of_neighbours_never_mix() {
