@@ -1,5 +1,6 @@
 //! Big states, through the handle that users have.
 
+use core::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 

@@ -1,23 +1,28 @@
 //! `Checkpoint<T>`: the user's handle on a hard state. This file makes the two steps between a `T` and the bytes of a slot.
 
-use core::cell::{Cell, RefCell};
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
+mod in_turn;
+mod inside;
+
+use in_turn::InTurn;
+use inside::{Inside, Reading};
+
 use super::HardState;
-use super::bytes::{stage, validate, with_bytes};
-use super::commit::{CommitError, Committer, Found, Published};
+use super::bytes::validate;
+use super::commit::CommitError;
 use super::edit::Edit;
 use super::layout::Invalid;
-use super::recovery::{Origin, Recovered, choose};
-use super::redo::{Chain, Entry, Tail};
+use super::recovery::{Origin, Recovered};
+use super::redo::{Entry, Tail};
 use super::region::{BIG, Region};
 use super::segment::Segment;
 use super::stored::Stored;
-use super::turn::{Turn, Turns};
+use super::turn::{NoTurn, Turns};
 use super::working::{Buffer, Who, Working};
 use crate::sys::unforked::Unforked;
 
@@ -384,7 +389,7 @@ impl<T: HardState> Checkpoint<T> {
     /// By reference: a value that is moved is a value that is copied.
     fn commit(&self, value: &T) -> Result<u64, CommitError> {
         let mut turn = self.turn()?;
-        let committed = turn.commit(value);
+        let committed = turn.get_ready().and_then(|()| turn.commit(value));
         drop(turn);
         after_commit();
         committed
@@ -419,7 +424,8 @@ impl<T: HardState> Checkpoint<T> {
         let mut value = self.load_to_change()?;
         let returned = change(&mut value);
         drop(inside);
-        let committed = turn.commit(&value);
+        let ready = turn.get_ready_again();
+        let committed = ready.and_then(|()| turn.commit(&value));
         drop(turn);
         after_commit();
         committed.map(|_| returned)
@@ -566,9 +572,7 @@ impl<T: HardState> Checkpoint<T> {
     /// Waits for the turn to commit. A process that the worker has forked does not get it: who has it there may not exist.
     #[inline]
     fn turn(&self) -> Result<InTurn<'_, T>, CommitError> {
-        if self.shared.incarnation.is_forked() {
-            return Err(CommitError::Fenced);
-        }
+        let is_forked = || self.shared.incarnation.is_forked();
         if is_big::<T>() {
             assert!(
                 !Reading::is_of(Arc::as_ptr(&self.shared).addr()),
@@ -576,7 +580,15 @@ impl<T: HardState> Checkpoint<T> {
             );
         }
         // A panic of another thread's `change` has changed nothing.
-        let turn = self.shared.turns.take().unwrap_or_else(|_| inside_itself());
+        let turn = match self.shared.turns.take(is_forked) {
+            Ok(turn) if is_forked() => {
+                drop(turn);
+                return Err(CommitError::Fenced);
+            }
+            Ok(turn) => turn,
+            Err(NoTurn::Futile) => return Err(CommitError::Fenced),
+            Err(NoTurn::Mine) => inside_itself(),
+        };
         Ok(InTurn {
             checkpoint: self,
             shared: &self.shared,
@@ -612,299 +624,6 @@ impl<T> Shared<T> {
     #[inline]
     fn has_published(&self) -> bool {
         self.has_published.load(Ordering::Acquire)
-    }
-}
-
-/// The right to commit, held by one thread of the worker.
-struct InTurn<'a, T> {
-    checkpoint: &'a Checkpoint<T>,
-    shared: &'a Shared<T>,
-    turn: Turn<'a, Progress>,
-}
-
-impl<T: HardState> InTurn<'_, T> {
-    #[inline]
-    fn commit(&mut self, value: &T) -> Result<u64, CommitError> {
-        self.get_ready()?;
-        let committer = self.committer();
-        let region = &self.shared.region;
-        let word = if const { is_big::<T>() } {
-            let staged = Buffer::<T>::filled(|bytes| stage(value, bytes));
-            let staged = staged.expect("a value is valid");
-            let bytes = &staged.bytes()[..size_of::<T>()];
-            let found = self.found(&committer)?;
-            let word = region.commit_whole(&committer, &mut self.turn.tail, bytes, found)?;
-            let generation = Published::unpack(word).generation;
-            let working = self.shared.working();
-            // SAFETY: this thread has the turn, and uses nothing that `in_turn` returned.
-            drop(unsafe { working.replace(generation, staged) });
-            word
-        } else {
-            let found = self.found(&committer)?;
-            with_bytes(value, |bytes| region.commit_on(&committer, found, bytes))?
-        };
-        self.published(word);
-        Ok(Published::unpack(word).generation)
-    }
-
-    /// What is published, which this worker knows once it has published something itself.
-    #[inline]
-    fn found(&self, committer: &Committer) -> Result<Found, CommitError> {
-        match self.turn.last {
-            0 => self.shared.region.published_in_turn(committer),
-            word => Ok(Found::own(word)),
-        }
-    }
-
-    #[inline]
-    fn published(&mut self, word: u64) {
-        self.turn.last = word;
-        // Nothing is written that stands there: the next commit reads it back at once.
-        if !self.shared.has_published() {
-            self.turn.keep = None;
-            self.shared.has_published.store(true, Ordering::Release);
-        }
-    }
-
-    /// Not inlined: what is on its stack would be on that of the big states too.
-    #[inline(never)]
-    fn edit_small<R>(
-        &mut self,
-        change: impl FnOnce(&mut Edit<'_, T>) -> R,
-    ) -> Result<R, CommitError> {
-        let value = self.checkpoint.load_to_change()?;
-        let buffer = Buffer::<T>::filled(|bytes| stage(&value, bytes)).expect("a value is valid");
-        let entry = &mut self.turn.entry;
-        let inside = Inside::enter();
-        let returned = change(&mut Edit::new(buffer.value(), buffer.bytes(), entry));
-        drop(inside);
-        if self.turn.entry.is_empty() {
-            return Ok(returned);
-        }
-        let mut bytes = buffer.bytes().to_vec();
-        self.turn.entry.apply(&mut bytes);
-        self.get_ready()?;
-        let committer = self.committer();
-        let region = self.shared.region;
-        let found = self.found(&committer)?;
-        let word = region.commit_on(&committer, found, &bytes[..size_of::<T>()])?;
-        self.published(word);
-        Ok(returned)
-    }
-
-    fn edit_big<R>(
-        &mut self,
-        change: impl FnOnce(&mut Edit<'_, T>) -> R,
-    ) -> Result<R, CommitError> {
-        let shared = self.shared;
-        let working = shared.working();
-        // SAFETY: this thread has the turn, and changes nothing before the last use of `buffer`.
-        let buffer = unsafe { working.in_turn() };
-        let entry = &mut self.turn.entry;
-        let inside = Inside::enter();
-        let returned = change(&mut Edit::new(buffer.value(), buffer.bytes(), entry));
-        drop(inside);
-        if self.turn.entry.is_empty() {
-            return Ok(returned);
-        }
-        let region = shared.region;
-        if let Err(too_large) = region.check_room(&self.turn.entry) {
-            // Where nothing is there to go on from, the whole is committed.
-            if self.chain(&region, &self.committer()).is_some() {
-                return Err(too_large);
-            }
-        }
-        self.get_ready()?;
-        let committer = self.committer();
-        let start = match self.turn.tail {
-            Some(_) => None,
-            None => self.chain(&region, &committer),
-        };
-        let found = self.found(&committer)?;
-        let Progress { tail, entry, .. } = &mut *self.turn;
-        let word = if tail.is_none() && start.is_none() {
-            // Nothing is there to go on from: the first commit of all is one of the whole value.
-            let mut bytes = buffer.bytes().to_vec();
-            entry.apply(&mut bytes);
-            region.commit_whole(&committer, tail, &bytes[..size_of::<T>()], found)?
-        } else {
-            let working = &buffer.bytes()[..size_of::<T>()];
-            region.commit_part(&committer, tail, start, working, entry, found)?
-        };
-        let apply = |buffer: &mut Buffer<T>| {
-            for (first, words) in entry.ranges() {
-                // SAFETY: whole words of a value of a `T`, as `Edit` has made sure.
-                unsafe { buffer.overwrite(first, words) };
-            }
-        };
-        let generation = Published::unpack(word).generation;
-        // SAFETY: this thread has the turn, and `buffer` is not used any more.
-        unsafe { working.write(generation, apply) };
-        self.published(word);
-        Ok(returned)
-    }
-
-    /// Whether this process may commit. What has to be done before a commit is done.
-    #[inline]
-    fn get_ready(&mut self) -> Result<(), CommitError> {
-        // A process that the worker has forked is not the worker, also if it was forked in this thread's turn.
-        if self.shared.incarnation.is_forked() {
-            return Err(CommitError::Fenced);
-        }
-        if self.turn.begun != self.shared.incarnation() || self.shared.region.is_marked() {
-            return self.get_ready_for_the_first();
-        }
-        Ok(())
-    }
-
-    /// This process. It is made anew where it is used, as that costs less than to keep it.
-    #[inline]
-    fn committer(&self) -> Committer {
-        Committer {
-            incarnation: self.shared.incarnation(),
-            keep: self.turn.keep,
-            start: self.turn.start,
-        }
-    }
-
-    /// Before the first commit of an incarnation, and when there is a checkpoint to be kept.
-    #[cold]
-    #[inline(never)]
-    fn get_ready_for_the_first(&mut self) -> Result<(), CommitError> {
-        let committer = self.committer();
-        let region = self.shared.region;
-        if self.turn.begun != committer.incarnation {
-            region.words.check_guard()?;
-            region.published_in_turn(&committer)?;
-            region.begin(committer.incarnation)?;
-            self.turn.begun = committer.incarnation;
-            (self.turn.tail, self.turn.last) = (None, 0);
-        }
-        if region.is_marked() {
-            self.keep_healthy(&committer)?;
-        }
-        Ok(())
-    }
-
-    /// Where the value that this worker has lies in the segment.
-    fn chain(&self, region: &Region<'_>, committer: &Committer) -> Option<Chain> {
-        let own = if self.shared.has_published() {
-            None
-        } else {
-            self.shared.origin.chain()
-        };
-        own.or_else(|| Some(choose(region, committer.incarnation)?.1))
-    }
-
-    #[cold]
-    fn keep_healthy(&mut self, committer: &Committer) -> Result<(), CommitError> {
-        let region = self.shared.region;
-        region.published_in_turn(committer)?;
-        let has_checkpoint = self.shared.has_published() || self.shared.origin.chain().is_some();
-        if has_checkpoint {
-            if const { is_big::<T>() } {
-                self.keep_healthy_big(committer)?;
-            } else {
-                self.keep_healthy_small(committer)?;
-            }
-        }
-        Ok(region.set_marked(false)?)
-    }
-
-    #[inline(never)]
-    fn keep_healthy_small(&self, committer: &Committer) -> Result<(), CommitError> {
-        let Ok((generation, checkpoint)) = self.checkpoint.try_load_small::<true>() else {
-            return Err(CommitError::Damaged);
-        };
-        if generation == 0 {
-            return Ok(());
-        }
-        let region = self.shared.region;
-        Ok(with_bytes(&checkpoint, |bytes| {
-            region.keep_healthy_small(committer.incarnation, generation, bytes)
-        })?)
-    }
-
-    fn keep_healthy_big(&self, committer: &Committer) -> Result<(), CommitError> {
-        let region = self.shared.region;
-        let Some(chain) = self.chain(&region, committer) else {
-            return Ok(());
-        };
-        // SAFETY: this thread has the turn.
-        let generation = unsafe { self.shared.working().generation() };
-        // What is found instead of a damaged one is another checkpoint than the one that is to be kept.
-        if chain.generation == generation && region.keep_healthy(committer.incarnation, chain)? {
-            Ok(())
-        } else {
-            Err(CommitError::Damaged)
-        }
-    }
-}
-
-thread_local! {
-    /// The big states that this thread is looking at.
-    static READING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-    /// In how many closures of checkpoints it is.
-    static INSIDE: Cell<u32> = const { Cell::new(0) };
-}
-
-impl Who for Identity {
-    fn is_waited_for(&self) -> bool {
-        INSIDE.get() != 0
-    }
-
-    fn is_forked(&self) -> bool {
-        self.unforked.get() != self.incarnation.load(Ordering::Relaxed)
-    }
-}
-
-/// As long as it lives, this thread is in a closure of a checkpoint, so that other threads may be waiting for it.
-struct Inside;
-
-impl Inside {
-    #[inline]
-    fn enter() -> Self {
-        INSIDE.set(INSIDE.get() + 1);
-        Self
-    }
-}
-
-impl Drop for Inside {
-    #[inline]
-    fn drop(&mut self) {
-        INSIDE.set(INSIDE.get() - 1);
-    }
-}
-
-/// As long as it lives, this thread looks at a big state.
-struct Reading {
-    /// Not so if the thread ends and its list is gone.
-    is_listed: bool,
-    _inside: Inside,
-}
-
-impl Reading {
-    fn of(state: usize) -> Self {
-        let listed = READING.try_with(|states| states.borrow_mut().push(state));
-        Self {
-            is_listed: listed.is_ok(),
-            _inside: Inside::enter(),
-        }
-    }
-
-    /// Whether this thread is looking at this one.
-    fn is_of(state: usize) -> bool {
-        READING
-            .try_with(|states| states.borrow().contains(&state))
-            .unwrap_or(false)
-    }
-}
-
-impl Drop for Reading {
-    fn drop(&mut self) {
-        if self.is_listed {
-            let _ = READING.try_with(|states| states.borrow_mut().pop());
-        }
     }
 }
 

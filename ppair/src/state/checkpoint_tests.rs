@@ -3,7 +3,7 @@ use std::thread;
 
 use super::*;
 use crate::HardState;
-use crate::state::bytes::layout;
+use crate::state::bytes::{layout, stage};
 use crate::state::recovery::{Source, recover};
 use crate::state::region::PUBLISHED;
 use crate::state::segment::RegionSpec;
