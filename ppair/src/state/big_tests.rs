@@ -4,6 +4,8 @@ use core::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
+use crate::state::region::{ALL_SLOTS, healthy_slot};
+
 use super::tests::{enter, in_time, segment};
 use super::*;
 
@@ -259,7 +261,7 @@ fn a_mark_is_taken_before_the_next_commit() {
     hit(&table, 2);
     hit(&table, 3);
     let region = segment.region(0);
-    assert_eq!(region.slot_generation(region.healthy_slot(1)), 1);
+    assert_eq!(region.slot_generation(healthy_slot(1)), 1);
     assert!(!region.is_marked());
 }
 
@@ -342,7 +344,9 @@ fn a_commit_gets_through_beside_threads_that_read_without_a_pause() {
     let committer = table.clone();
     in_time(move || (0..20).for_each(|_| committer.patch(|table| &table.rows[7], |row| *row += 1)));
     STOP.store(true, Ordering::Relaxed);
-    readers.into_iter().for_each(|reader| drop(reader.join()));
+    for reader in readers {
+        reader.join().unwrap();
+    }
     assert_eq!(table.get(|table| &table.rows[7]), 20);
 }
 
@@ -449,7 +453,7 @@ fn a_healthy_checkpoint_that_cannot_be_made_is_an_error_and_the_last_one_stays()
     for incarnation in 2..4 {
         let next = enter::<Table>(segment, incarnation);
         let region = segment.region(0);
-        let healthy = || (4..region.shape.all_slots()).find(|slot| region.is_whole(*slot));
+        let healthy = || (4..ALL_SLOTS).find(|slot| region.is_whole(*slot));
         let slot = region.published(incarnation).slot;
         region.overwrite_for_test(slot, 77);
         assert_eq!(next.mark_healthy(), Err(CommitError::Damaged));
@@ -466,10 +470,10 @@ fn a_damaged_healthy_checkpoint_is_made_anew() {
     table.mark_healthy().unwrap();
     let region = segment.region(0);
     let claim = |slot: &usize| region.slot_generation(*slot) == 1;
-    let slot = (4..region.shape.all_slots()).find(claim).unwrap();
+    let slot = (4..ALL_SLOTS).find(claim).unwrap();
     region.overwrite_for_test(slot, 77);
     table.mark_healthy().unwrap();
-    let whole = (4..region.shape.all_slots()).filter(|slot| region.is_whole(*slot));
+    let whole = (4..ALL_SLOTS).filter(|slot| region.is_whole(*slot));
     assert!(
         whole
             .into_iter()

@@ -4,7 +4,7 @@
 use super::commit::parity;
 use super::recovery::{Source, choose};
 use super::redo::Chain;
-use super::region::{REJECTED, Region, SLOTS};
+use super::region::{ALL_SLOTS, REJECTED, Region, SLOTS, healthy_slot};
 use super::words::Words;
 use crate::sys::Errno;
 
@@ -32,7 +32,7 @@ impl Region<'_> {
     /// Whether this generation is kept as a healthy checkpoint, and whole.
     fn is_healthy(&self, generation: u64) -> bool {
         let is_kept = |slot| self.slot_generation(slot) == generation && self.is_whole(slot);
-        (SLOTS..self.shape.all_slots()).any(is_kept)
+        (SLOTS..ALL_SLOTS).any(is_kept)
     }
 
     /// Keeps the big state of `chain` as the healthy checkpoint, unless it is that already. False if it is not whole: then what was healthy
@@ -56,7 +56,7 @@ impl Region<'_> {
     /// So that neighbours may write the same slot, if the earlier one still runs; what is found whole there is what one of them wrote,
     /// as all sums are made of bytes that its writer has itself.
     fn next_healthy_slot(&self, incarnation: u32) -> usize {
-        let [own, other] = [0, 1].map(|next| self.healthy_slot(parity(incarnation) + next));
+        let [own, other] = [0, 1].map(|next| healthy_slot(parity(incarnation) + next));
         let last = |slot| {
             let is_whole = self.is_whole(slot);
             is_whole.then(|| self.slot_generation(slot))
@@ -98,7 +98,7 @@ impl Region<'_> {
         let left = match source {
             // Whatever is older than the one before the last.
             Source::Previous => 0..SLOTS,
-            Source::Healthy => SLOTS..self.shape.all_slots(),
+            Source::Healthy => SLOTS..ALL_SLOTS,
             _ => 0..0,
         };
         for slot in left {

@@ -211,12 +211,8 @@ impl Choices {
         }
         for (number, choice) in healthy.iter_mut().enumerate() {
             let slot = SLOTS + number;
-            *choice = (slot < region.shape.all_slots())
-                .then(|| Chain {
-                    slot,
-                    generation: region.slot_generation(slot),
-                })
-                .filter(|chain| chain.generation != 0);
+            let generation = region.slot_generation(slot);
+            *choice = (generation != 0).then_some(Chain { slot, generation });
         }
         for group in [slots, healthy] {
             group.sort_unstable_by_key(|chain| {

@@ -14,7 +14,7 @@ use core::ops::Range;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::commit::{CommitError, Committer, Found as FoundWord, NotPublished, Published, parity};
-use super::region::{Region, SLOTS, forget_sums, sum_of_words};
+use super::region::{ALL_SLOTS, Region, SLOTS, forget_sums, sum_of_words};
 use super::words::{WORD, Words, words_for};
 use crate::sys::Errno;
 use crate::sys::atomic::{AtomicU64, Ordering};
@@ -252,7 +252,7 @@ impl Region<'_> {
 
     /// Takes every trace of this generation out of the slots and logs: nothing is recovered to it any more.
     pub(crate) fn forget(&self, generation: u64) -> Result<(), Errno> {
-        for slot in 0..self.shape.all_slots() {
+        for slot in 0..ALL_SLOTS {
             let mut found_at = None;
             self.entries(slot, generation, &mut |at, found| {
                 if found.generation == generation {
@@ -265,7 +265,7 @@ impl Region<'_> {
                     .store(at + GENERATION, 0, Ordering::Relaxed)?;
             }
         }
-        for slot in 0..self.shape.all_slots() {
+        for slot in 0..ALL_SLOTS {
             if self.slot_generation(slot) == generation {
                 self.clear_slot(slot)?;
             }

@@ -3,7 +3,7 @@ use std::thread;
 
 use super::super::hooked::Hooked;
 use super::super::recovery::{Source, choose};
-use super::super::region::{BIG, CHUNK, Shape};
+use super::super::region::{BIG, CHUNK, Shape, healthy_slot};
 use super::*;
 
 /// Not a multiple of a word or of a chunk.
@@ -335,7 +335,7 @@ fn a_commit_that_the_system_refused_after_a_fold_costs_no_later_one() {
     let part = |tail: &mut Option<Tail>, fill: u8, now: &mut Vec<u8>| {
         let mut entry = Entry::default();
         entry.clear();
-        entry.push(0, &[fill; 20_000]);
+        entry.push(0, &vec![fill; 20_000]);
         let start = tail.is_none().then(|| choose(&region, 1).unwrap().1);
         let found = region.published_in_turn(&first).unwrap();
         region
@@ -406,13 +406,10 @@ fn healthy_checkpoints_of_neighbours_never_mix() {
     let mut second = Worker::new(&memory, 2);
     second.whole(2);
     let two = choose(&memory.region(), 2).unwrap().1;
-    assert_ne!(
-        memory.region().healthy_slot(0),
-        memory.region().healthy_slot(1)
-    );
+    assert_ne!(healthy_slot(0), healthy_slot(1));
     let rounds = if cfg!(miri) { 2 } else { 200 };
     for round in 0..rounds {
-        for slot in SLOTS..memory.region().shape.all_slots() {
+        for slot in SLOTS..ALL_SLOTS {
             memory.region().clear_slot(slot).unwrap();
         }
         thread::scope(|scope| {
@@ -428,7 +425,7 @@ fn healthy_checkpoints_of_neighbours_never_mix() {
             let _ = memory.region().keep_healthy(2, two);
         });
         let mut bytes = vec![0; SIZE];
-        for slot in SLOTS..memory.region().shape.all_slots() {
+        for slot in SLOTS..ALL_SLOTS {
             if memory.region().read_checked(slot, &mut bytes).is_some() {
                 assert!(bytes.iter().all(|byte| *byte == bytes[0]), "round {round}");
             }

@@ -26,6 +26,8 @@ pub(crate) const SLOTS: usize = 4;
 /// Slots of healthy checkpoints: one for the even and one for the odd incarnations, so that there is one that is whole while the other
 /// is being written.
 const HEALTHY_SLOTS: usize = 2;
+/// All slots.
+pub(crate) const ALL_SLOTS: usize = SLOTS + HEALTHY_SLOTS;
 /// Copies of checkpoints that were left behind, at most.
 pub(crate) const REJECTED: usize = 3;
 /// From this size on a hard state is big: commits of a part of it cost what that part costs.
@@ -130,11 +132,6 @@ impl Shape {
         (self.bytes_at() + words_for(self.bytes)).next_multiple_of(LINE_WORDS)
     }
 
-    /// All slots.
-    pub(crate) const fn all_slots(self) -> usize {
-        SLOTS + HEALTHY_SLOTS
-    }
-
     /// Words of a log. Folding a full log into a slot costs as much as the whole state; with half of its
     /// size, that is a small part of what the commits themselves have cost.
     pub(crate) const fn log_words(self) -> usize {
@@ -147,7 +144,7 @@ impl Shape {
 
     /// Words of the region.
     pub(crate) const fn words(self) -> usize {
-        HEADER_WORDS + self.all_slots() * self.slot_words() + 2 * self.log_words()
+        HEADER_WORDS + ALL_SLOTS * self.slot_words() + 2 * self.log_words()
     }
 }
 
@@ -187,6 +184,11 @@ pub(crate) struct Region<'a> {
     pub(crate) words: Words<'a>,
     pub(crate) shape: Shape,
     pub(crate) fingerprint: u64,
+}
+
+/// The slot for the healthy checkpoint of incarnations of this parity.
+pub(crate) const fn healthy_slot(parity: usize) -> usize {
+    SLOTS + parity % HEALTHY_SLOTS
 }
 
 impl<'a> Region<'a> {
@@ -305,16 +307,10 @@ impl<'a> Region<'a> {
         self.words.part(start..start + length)
     }
 
-    /// The slot for the healthy checkpoint of incarnations of this parity.
-    pub(crate) fn healthy_slot(&self, parity: usize) -> usize {
-        SLOTS + parity % HEALTHY_SLOTS
-    }
-
     /// The log of incarnations of this parity.
     pub(crate) fn log(&self, parity: usize) -> Words<'a> {
         let length = self.shape.log_words();
-        let start =
-            HEADER_WORDS + self.shape.all_slots() * self.shape.slot_words() + parity * length;
+        let start = HEADER_WORDS + ALL_SLOTS * self.shape.slot_words() + parity * length;
         self.words.part(start..start + length)
     }
 

@@ -126,7 +126,7 @@ pub(crate) struct Segment {
     /// Which file it is, so that another one under the same number is not taken for it.
     identity: memory::Identity,
     /// The generation of each region when its publishing word was last found whole.
-    known: Box<[core::sync::atomic::AtomicU64]>,
+    known: Box<[AtomicU64]>,
     /// Whether the mapping is read-only in this process.
     is_guarded: AtomicBool,
 }
@@ -225,7 +225,7 @@ impl Segment {
         Ok(Self {
             mapping,
             identity: memory::identity(&file)?,
-            known: specs.iter().map(|_| Default::default()).collect(),
+            known: specs.iter().map(|_| AtomicU64::default()).collect(),
             file,
             specs,
             incarnation: AtomicU32::new(0),
