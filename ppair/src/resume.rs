@@ -14,7 +14,7 @@ use crate::world::World;
 /// The variable that carries it. It is removed before any code of the user's runs.
 const VARIABLE: &str = "PPAIR_RESUME";
 
-/// A generation that no checkpoint has, so that any other counts as progress.
+/// A generation that no checkpoint has: what the worker has committed counts as progress, whatever it is.
 pub(crate) const NO_GENERATION: u64 = u64::MAX;
 
 /// What the fresh image has to know.

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use core::time::Duration;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use static_assertions::assert_impl_all;
 
@@ -73,7 +73,7 @@ struct Inner {
     /// The incarnation, and 0 in a process that this one has forked.
     unforked: Unforked,
     /// The checkpoints that were entered.
-    checkpoints: Mutex<Vec<Box<dyn MarkHealthy>>>,
+    checkpoints: Mutex<Vec<Arc<dyn MarkHealthy>>>,
     degraded: AtomicBool,
     last_death: Option<&'static Death>,
     counters: Counters,
@@ -100,7 +100,7 @@ impl core::fmt::Debug for Inner {
 }
 
 /// A checkpoint of any type.
-trait MarkHealthy: Send {
+trait MarkHealthy: Send + Sync {
     fn mark_healthy(&self) -> Result<(), CommitError>;
 }
 
@@ -181,7 +181,7 @@ impl Worker {
             .checkpoints
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        checkpoints.push(Box::new(checkpoint));
+        checkpoints.push(Arc::new(checkpoint));
     }
 
     /// The segment.
@@ -303,7 +303,9 @@ impl Worker {
             .inner
             .checkpoints
             .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        // Without the lock: each of them may wait for a thread that is in an `update`, and that one may come here.
         checkpoints
             .iter()
             .try_for_each(|checkpoint| checkpoint.mark_healthy())
@@ -351,5 +353,53 @@ pub(crate) fn hold_on_to(tether: Option<&Tether>, watchdog: i32, then: OnWatchdo
     if process::parent() != watchdog {
         // It died before it was asked for.
         let _ = signal::kill(process::pid(), SIGTERM);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    use super::*;
+    use crate::state::bytes::layout;
+    use crate::state::recovery::recover;
+    use crate::state::segment::RegionSpec;
+
+    #[test]
+    fn marking_inside_an_update_is_a_panic_also_if_another_thread_waits_to_mark() {
+        let segment = Segment::create(vec![RegionSpec::of::<u64>()], &[]).expect("shared memory");
+        let segment: &'static Segment = Box::leak(Box::new(segment));
+        segment.fence(1).expect("a writable mapping");
+        let recovered = recover(&segment.region(0), 1, layout::<u64>(), &mut || None);
+        let begin = Beginning {
+            incarnation: 1,
+            last_death: None,
+            degraded: false,
+            counters: Counters::default(),
+            died_at: None,
+        };
+        let (room, contact) = (Room::new(), Contact::default());
+        let worker = Worker::new(room, begin, segment, vec![recovered.clone()], contact);
+        let checkpoint = Checkpoint::<u64>::new(segment, 0, worker.identity(), &recovered);
+        worker.put_down(checkpoint.clone());
+        let (done, wait) = channel();
+        thread::spawn(move || {
+            let waiting = checkpoint.update(|_| {
+                let other = worker.clone();
+                let waiting = thread::spawn(move || other.mark_healthy());
+                while !checkpoint.is_waited_for() {
+                    thread::yield_now();
+                }
+                let inside = catch_unwind(AssertUnwindSafe(|| worker.mark_healthy()));
+                assert!(inside.is_err(), "as it says of itself");
+                waiting
+            });
+            done.send(waiting.join().expect("no panic"))
+                .expect("a receiver");
+        });
+        let marked = wait.recv_timeout(core::time::Duration::from_secs(60));
+        assert_eq!(marked, Ok(Ok(())));
     }
 }

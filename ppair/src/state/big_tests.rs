@@ -1,9 +1,12 @@
 //! Big states, through the handle that users have.
 
+use core::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use super::tests::{enter, segment};
+use crate::state::region::{ALL_SLOTS, healthy_slot};
+
+use super::tests::{enter, in_time, segment};
 use super::*;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, crate::HardState)]
@@ -258,7 +261,7 @@ fn a_mark_is_taken_before_the_next_commit() {
     hit(&table, 2);
     hit(&table, 3);
     let region = segment.region(0);
-    assert_eq!(region.slot_generation(region.healthy_slot(1)), 1);
+    assert_eq!(region.slot_generation(healthy_slot(1)), 1);
     assert!(!region.is_marked());
 }
 
@@ -301,4 +304,289 @@ fn a_guarded_segment_is_written_through_its_file() {
     );
     assert_eq!(next.get(|table| &table.tail[0]), 50);
     assert_eq!(table.try_update(|_| ()), Err(CommitError::Fenced));
+}
+
+/// 4 MiB, of which many small places are changed.
+#[derive(Clone, Copy, crate::HardState)]
+#[hard(crate = crate)]
+#[repr(C)]
+struct Wide {
+    rows: [u64; 1 << 19],
+}
+
+impl Default for Wide {
+    #[allow(
+        clippy::large_stack_arrays,
+        reason = "a big state is what this is about"
+    )]
+    fn default() -> Self {
+        Self { rows: [0; 1 << 19] }
+    }
+}
+
+#[test]
+fn a_commit_gets_through_beside_threads_that_read_without_a_pause() {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let table = enter::<Wide>(segment::<Wide>(), 1);
+    let readers: Vec<_> = (0..3)
+        .map(|_| {
+            let table = table.clone();
+            thread::spawn(move || {
+                let mut all = 0_u64;
+                while !STOP.load(Ordering::Relaxed) {
+                    let sum = table.read(|table| table.rows.iter().fold(0, |a, b| a ^ b));
+                    all = all.wrapping_add(sum);
+                }
+                all
+            })
+        })
+        .collect();
+    let committer = table.clone();
+    in_time(move || (0..20).for_each(|_| committer.patch(|table| &table.rows[7], |row| *row += 1)));
+    STOP.store(true, Ordering::Relaxed);
+    for reader in readers {
+        reader.join().unwrap();
+    }
+    assert_eq!(table.get(|table| &table.rows[7]), 20);
+}
+
+#[test]
+fn a_reader_that_looks_again_inside_its_look_waits_for_no_commit() {
+    let table = enter::<Table>(segment::<Table>(), 1);
+    let committer = table.clone();
+    let (begin, wait) = std::sync::mpsc::channel();
+    let commit = thread::spawn(move || {
+        wait.recv().unwrap();
+        hit(&committer, 0);
+    });
+    let reader = table.clone();
+    in_time(move || {
+        reader.read(|_| {
+            begin.send(()).unwrap();
+            // Until the other thread waits for this one.
+            while !reader.shared.working().is_announced() {
+                assert_eq!(reader.get(|table| &table.total), 7);
+                thread::yield_now();
+            }
+            assert_eq!(reader.get(|table| &table.total), 7);
+            assert_eq!(reader.load().total, 7);
+            assert_eq!(reader.stored().generation(), 0);
+        });
+    });
+    commit.join().unwrap();
+    assert_eq!(table.get(|table| &table.total), 8);
+}
+
+#[test]
+fn a_thread_that_begins_to_read_waits_for_a_commit_that_waits() {
+    let table = enter::<Table>(segment::<Table>(), 1);
+    let (committer, reader) = (table.clone(), table.clone());
+    let late = table.read(|_| {
+        let commit = thread::spawn(move || hit(&committer, 0));
+        while !table.shared.working().is_announced() {
+            thread::yield_now();
+        }
+        // It sees the commit, and so has waited for it.
+        let late = thread::spawn(move || reader.get(|table| &table.total));
+        (commit, late)
+    });
+    let (commit, late) = late;
+    assert_eq!(in_time(|| late.join().unwrap()), 8);
+    commit.join().unwrap();
+}
+
+#[test]
+fn a_forked_process_waits_for_no_announced_commit() {
+    let table = enter::<Table>(segment::<Table>(), 1);
+    let (committer, reader) = (table.clone(), table.clone());
+    let commit = table.read(|_| {
+        let commit =
+            thread::spawn(move || committer.try_patch(|table| &table.total, |total| *total = 0));
+        while !table.shared.working().is_announced() {
+            thread::yield_now();
+        }
+        // As it is in the child of a fork: neither of the two threads is there.
+        table.shared.incarnation.unforked.set(0);
+        assert_eq!(in_time(move || reader.load().total), 7);
+        commit
+    });
+    assert_eq!(commit.join().unwrap(), Ok(()));
+}
+
+#[test]
+fn a_buffer_that_is_replaced_is_given_back_when_readers_may_look_again() {
+    let buffer = |byte| Buffer::<[u8; 64]>::filled(|bytes| bytes.fill(byte)).unwrap();
+    let working = Working::new(buffer(1), 1);
+    // SAFETY: there is no other thread.
+    let old = unsafe { working.replace(2, buffer(2)) };
+    let who = Identity {
+        incarnation: Box::leak(Box::new(AtomicU32::new(1))),
+        unforked: Unforked::new(),
+    };
+    working.read(&who, |value, generation| {
+        assert_eq!((value[0], generation), (2, 2));
+    });
+    assert_eq!(old.value()[0], 1);
+}
+
+#[test]
+fn a_stored_checkpoint_waits_for_no_update_and_may_be_made_inside_one() {
+    let table = enter::<Table>(segment::<Table>(), 1);
+    hit(&table, 1);
+    let other = table.clone();
+    table.edit(|edit| {
+        edit.patch(|table| &table.total, |total| *total = 0);
+        assert_eq!(table.stored().generation(), 1);
+        assert_eq!(in_time(move || other.stored().generation()), 1);
+    });
+    assert_eq!(table.stored().generation(), 2);
+}
+
+#[test]
+fn a_healthy_checkpoint_that_cannot_be_made_is_an_error_and_the_last_one_stays() {
+    let segment = segment::<Table>();
+    let first = enter::<Table>(segment, 1);
+    hit(&first, 1);
+    first.mark_healthy().unwrap();
+    hit(&first, 2);
+    first.update(|table| table.total = 0);
+    for incarnation in 2..4 {
+        let next = enter::<Table>(segment, incarnation);
+        let region = segment.region(0);
+        let healthy = || (4..ALL_SLOTS).find(|slot| region.is_whole(*slot));
+        let slot = region.published(incarnation).slot;
+        region.overwrite_for_test(slot, 77);
+        assert_eq!(next.mark_healthy(), Err(CommitError::Damaged));
+        assert_eq!(healthy().map(|slot| region.slot_generation(slot)), Some(1));
+        region.overwrite_for_test(slot, 0);
+    }
+}
+
+#[test]
+fn a_damaged_healthy_checkpoint_is_made_anew() {
+    let segment = segment::<Table>();
+    let table = enter::<Table>(segment, 1);
+    hit(&table, 1);
+    table.mark_healthy().unwrap();
+    let region = segment.region(0);
+    let claim = |slot: &usize| region.slot_generation(*slot) == 1;
+    let slot = (4..ALL_SLOTS).find(claim).unwrap();
+    region.overwrite_for_test(slot, 77);
+    table.mark_healthy().unwrap();
+    let whole = (4..ALL_SLOTS).filter(|slot| region.is_whole(*slot));
+    assert!(
+        whole
+            .into_iter()
+            .any(|slot| region.slot_generation(slot) == 1)
+    );
+}
+
+#[test]
+fn a_change_that_is_too_large_is_refused_before_any_store() {
+    let segment = segment::<Wide>();
+    let table = enter::<Wide>(segment, 1);
+    table.patch(|table| &table.rows[7], |row| *row = 1);
+    segment.mark();
+    let next = enter::<Wide>(segment, 2);
+    let refused = next.try_edit(|edit| {
+        for at in 0..65 {
+            edit.patch(|table| many_of(table, at), |rows| rows[0] += 1);
+        }
+    });
+    assert!(matches!(refused, Err(CommitError::TooLarge { .. })));
+    assert!(segment.region(0).is_marked(), "nothing was kept for it");
+}
+
+fn many_of(table: &Wide, at: usize) -> &[u64; 1 << 12] {
+    table.rows[at << 12..].first_chunk().expect("so many")
+}
+
+#[test]
+fn many_places_of_one_edit_cost_no_more_than_their_number() {
+    let table = enter::<Wide>(segment::<Wide>(), 1);
+    let places = if cfg!(miri) { 100 } else { 64_000 };
+    in_time(move || {
+        table.edit(|edit| {
+            for place in 0..places {
+                edit.patch(|table| &table.rows[place * 2], |row| *row += 1);
+            }
+            for place in (0..places).rev() {
+                assert_eq!(edit.get(|table| &table.rows[place * 2]), 1);
+            }
+        });
+        assert_eq!(table.get(|table| &table.rows[2]), 1);
+    });
+}
+
+#[test]
+fn places_that_overlap_in_any_way_are_seen_as_they_were_changed_last() {
+    let table = enter::<Wide>(segment::<Wide>(), 1);
+    let mut expected = [0_u64; 256];
+    let mut number = 1_u64;
+    let mut random = || {
+        number = number
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        usize::try_from(number >> 40).expect("a small number")
+    };
+    table.edit(|edit| {
+        for round in 0..500 {
+            let at = random() % 248;
+            match random() % 3 {
+                0 => {
+                    edit.patch(|table| &table.rows[at], |row| *row = round);
+                    expected[at] = round;
+                }
+                1 => {
+                    let eight = |table: &'_ Wide| table.rows[at..].first_chunk::<8>().is_some();
+                    edit.patch(
+                        |table| eight_of(table, at),
+                        |rows| {
+                            rows.fill(round);
+                            rows[3] = 7;
+                        },
+                    );
+                    assert!(table.read(eight));
+                    expected[at..at + 8].fill(round);
+                    expected[at + 3] = 7;
+                }
+                _ => {
+                    assert_eq!(edit.get(|table| eight_of(table, at)), expected[at..at + 8]);
+                }
+            }
+        }
+    });
+    table.read(|table| assert_eq!(table.rows[..256], expected));
+}
+
+fn eight_of(table: &Wide, at: usize) -> &[u64; 8] {
+    table.rows[at..].first_chunk().expect("so many")
+}
+
+#[test]
+fn the_last_words_of_a_thread_may_be_a_commit() {
+    struct Last(Checkpoint<Table>);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            self.0.read(|_| ());
+            hit(&self.0, 0);
+        }
+    }
+    thread_local!(static LAST: RefCell<Option<Last>> = const { RefCell::new(None) });
+    let table = enter::<Table>(segment::<Table>(), 1);
+    // Whatever the order in which a thread's values are dropped.
+    for reads_first in [false, true] {
+        let table = table.clone();
+        thread::spawn(move || {
+            let last = Last(table.clone());
+            if reads_first {
+                table.read(|_| ());
+            }
+            LAST.with_borrow_mut(|place| *place = Some(last));
+            table.read(|_| ());
+        })
+        .join()
+        .unwrap();
+    }
+    assert_eq!(table.get(|table| &table.total), 9);
 }

@@ -1,23 +1,29 @@
 //! `Checkpoint<T>`: the user's handle on a hard state. This file makes the two steps between a `T` and the bytes of a slot.
 
-use core::cell::RefCell;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
+mod in_turn;
+mod inside;
+
+use in_turn::InTurn;
+use inside::{Inside, Reading};
+
 use super::HardState;
-use super::bytes::{stage, validate, with_bytes};
-use super::commit::{CommitError, Committer, Found, Published};
+use super::bytes::validate;
+use super::commit::CommitError;
 use super::edit::Edit;
-use super::recovery::{Origin, Recovered, choose};
-use super::redo::{Chain, Entry, Tail};
+use super::layout::Invalid;
+use super::recovery::{Origin, Recovered};
+use super::redo::{Entry, Tail};
 use super::region::{BIG, Region};
 use super::segment::Segment;
 use super::stored::Stored;
-use super::turn::{Turn, Turns};
-use super::working::{Buffer, Working};
+use super::turn::{NoTurn, Turns};
+use super::working::{Buffer, Who, Working};
 use crate::sys::unforked::Unforked;
 
 /// A hard state of type `T`: a value that survives the death of the worker.
@@ -107,6 +113,30 @@ struct Progress {
     entry: Entry,
 }
 
+/// How often a damaged word is looked at before it is called so.
+const LOOKS_AT_A_WORD: u32 = 100;
+
+/// What a wild write has done to a small state.
+#[derive(Debug)]
+enum Wild {
+    /// The publishing word is not whole.
+    Word,
+    /// The checksum is not that of the bytes.
+    Sum,
+    /// The bytes are no value.
+    Value(Invalid),
+}
+
+#[cold]
+fn wild_write(wild: &Wild) -> ! {
+    let text = "the hard state in the segment was overwritten by a wild write";
+    match wild {
+        Wild::Word => panic!("{text}: its publishing word is damaged"),
+        Wild::Sum => panic!("{text}: its checksum is another"),
+        Wild::Value(invalid) => panic!("{text}: {invalid}"),
+    }
+}
+
 #[inline(never)]
 fn boxed<T: HardState>(value: &T) -> Box<T> {
     Box::new(*value)
@@ -148,7 +178,10 @@ impl<T: HardState> Checkpoint<T> {
         };
         let buffer = Buffer::<T>::filled(fill).expect("recovery has found these bytes valid");
         let (start, working) = if const { is_big::<T>() } {
-            (None, Some(Working::new(buffer)))
+            (
+                None,
+                Some(Working::new(buffer, recovered.origin.generation())),
+            )
         } else {
             (Some(boxed(buffer.value())), None)
         };
@@ -173,33 +206,49 @@ impl<T: HardState> Checkpoint<T> {
         }
     }
 
-    /// The last committed value. It never waits for a commit of another thread.
+    /// The last committed value. It waits for no thread that is in a closure of [`update`](Self::update) or [`edit`](Self::edit).
+    ///
+    /// Of a small state it waits for nobody. Of a big one it waits while another thread puts what it has just committed into the
+    /// worker's copy of the state; and if that thread has to wait for others that are in [`read`](Self::read) for some time, it waits for
+    /// these as well, unless this thread is itself in a closure of a checkpoint. Do not call it in a signal handler.
     ///
     /// # Panics
     ///
-    /// If a wild write has put bytes into the segment that are no `T`, such as a `bool` of 2. The worker that this ends is
-    /// followed by one that starts from the newest checkpoint that is whole.
+    /// If a wild write has damaged a small state so that its publishing word is not whole, or so that the bytes are no `T`, such as a
+    /// `bool` of 2. The worker that this ends is followed by one that starts from the newest checkpoint that is whole. (What is read of
+    /// a big state is the worker's own copy.)
+    ///
+    /// In a process that the program has forked while another thread committed to a big state.
     #[must_use]
     pub fn load(&self) -> T {
         if const { is_big::<T>() } {
-            self.shared.working().read(|value| *value)
+            let working = self.shared.working();
+            working.read(&self.shared.incarnation, |value, _| *value)
         } else {
             self.load_small().1
         }
     }
 
     /// Lets `look` see the last committed value. A big state is not copied for that; while `look` runs, commits of other threads to
-    /// it wait before they return, and other readers do not.
+    /// it wait before they return.
+    ///
+    /// It waits for others as [`load`](Self::load) does, so that threads which read a big state all the time keep nobody from committing:
+    /// a commit waits for those that read already, and those that come later wait for the commit. So `look` must not wait for a thread
+    /// that may itself be about to read the same state. It may read this and other checkpoints.
     ///
     /// # Panics
     ///
     /// As [`load`](Self::load), and if `look` does. A commit to the same big state inside `look` panics.
     pub fn read<R>(&self, look: impl FnOnce(&T) -> R) -> R {
         if const { is_big::<T>() } {
-            let reading = Reading::of(Arc::as_ptr(&self.shared).addr());
-            let result = self.shared.working().read(look);
-            drop(reading);
-            result
+            let working = self.shared.working();
+            let who = &self.shared.incarnation;
+            working.read(who, |value, _| {
+                let reading = Reading::of(Arc::as_ptr(&self.shared).addr());
+                let result = look(value);
+                drop(reading);
+                result
+            })
         } else {
             self.read_small(look)
         }
@@ -232,6 +281,7 @@ impl<T: HardState> Checkpoint<T> {
 
     /// The last committed value with its generation and what its bytes mean, to be kept outside of the pair: see [`Stored`].
     /// Before the first commit of this worker, it is the value that the worker started from, with that one's generation.
+    /// It waits for others as [`load`](Self::load) does; inside an `update`, it is what was committed before.
     ///
     /// # Panics
     ///
@@ -239,13 +289,8 @@ impl<T: HardState> Checkpoint<T> {
     #[must_use]
     pub fn stored(&self) -> Stored {
         if const { is_big::<T>() } {
-            // No commit changes value or generation meanwhile.
-            let turn = self.turn();
-            let generation = self.shared.generation_of_value();
             let working = self.shared.working();
-            let stored = working.read(|value| Stored::of(value, generation));
-            drop(turn);
-            return stored;
+            return working.read(&self.shared.incarnation, Stored::of);
         }
         self.stored_small()
     }
@@ -257,31 +302,59 @@ impl<T: HardState> Checkpoint<T> {
     }
 
     fn load_small(&self) -> (u64, T) {
+        self.try_load_small::<false>()
+            .unwrap_or_else(|wild| wild_write(&wild))
+    }
+
+    /// The value that a change is made on top of: what is wrong in it would be committed with it.
+    fn load_to_change(&self) -> Result<T, CommitError> {
+        if const { is_big::<T>() } {
+            return Ok(self.load());
+        }
+        match self.try_load_small::<true>() {
+            Ok((_, value)) => Ok(value),
+            Err(_) => Err(CommitError::Damaged),
+        }
+    }
+
+    /// Generation and value of a small state. If `CHECKED`, which is for the thread that has the turn, also its checksum is looked at.
+    fn try_load_small<const CHECKED: bool>(&self) -> Result<(u64, T), Wild> {
         let region = self.shared.region;
         let incarnation = self.shared.incarnation();
+        let mut looks = 0;
         loop {
             let mut value = MaybeUninit::<T>::uninit();
             if !self.shared.has_published.load(Ordering::Acquire) {
                 let start = self.shared.start.as_deref();
-                return (
+                return Ok((
                     self.shared.origin.generation(),
                     *start.expect("a small state has one"),
-                );
+                ));
             }
             let Some(published) = region.read(incarnation, as_bytes_mut(&mut value)) else {
                 core::hint::spin_loop();
                 continue;
             };
+            if !published.is_whole {
+                // The system may be about to store the word of a guarded worker.
+                looks += 1;
+                if looks < LOOKS_AT_A_WORD {
+                    std::thread::yield_now();
+                    continue;
+                }
+                return Err(Wild::Word);
+            }
             // SAFETY: `read` has written every byte of `value`, and a byte is always a valid `u8`.
             let bytes =
                 unsafe { core::slice::from_raw_parts(value.as_ptr().cast::<u8>(), size_of::<T>()) };
-            if let Err(invalid) = validate::<T>(bytes) {
-                panic!("the hard state in the segment was overwritten by a wild write: {invalid}");
+            if CHECKED && !region.holds(published, bytes) {
+                return Err(Wild::Sum);
             }
+            validate::<T>(bytes).map_err(Wild::Value)?;
             // SAFETY: every byte is written, and `validate` has found every one of them valid for `T`, which is all that a
             // `HardState` asks of its bytes.
             let value = unsafe { value.assume_init() };
-            return (published.generation, value);
+            return Ok((published.generation, value));
         }
     }
 
@@ -302,6 +375,8 @@ impl<T: HardState> Checkpoint<T> {
     /// # Errors
     ///
     /// [`CommitError::Fenced`] if a newer worker has taken over. Nothing was committed, and nothing will be: end this process.
+    /// [`CommitError::Damaged`] if a wild write has damaged what this worker has committed, and [`CommitError::System`] under
+    /// [`guard`](crate::Config::guard). A process that the program has forked is `Fenced` at once, whatever other threads do.
     ///
     /// # Panics
     ///
@@ -313,8 +388,8 @@ impl<T: HardState> Checkpoint<T> {
 
     /// By reference: a value that is moved is a value that is copied.
     fn commit(&self, value: &T) -> Result<u64, CommitError> {
-        let mut turn = self.turn();
-        let committed = turn.commit(value);
+        let mut turn = self.turn()?;
+        let committed = turn.get_ready().and_then(|()| turn.commit(value));
         drop(turn);
         after_commit();
         committed
@@ -344,10 +419,13 @@ impl<T: HardState> Checkpoint<T> {
     /// As [`try_store`](Self::try_store) and [`load`](Self::load), and if `change` does.
     #[inline]
     pub fn try_update<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R, CommitError> {
-        let mut turn = self.turn();
-        let mut value = self.load();
+        let mut turn = self.turn()?;
+        let inside = Inside::enter();
+        let mut value = self.load_to_change()?;
         let returned = change(&mut value);
-        let committed = turn.commit(&value);
+        drop(inside);
+        let ready = turn.get_ready_again();
+        let committed = ready.and_then(|()| turn.commit(&value));
         drop(turn);
         after_commit();
         committed.map(|_| returned)
@@ -456,7 +534,7 @@ impl<T: HardState> Checkpoint<T> {
         &self,
         change: impl FnOnce(&mut Edit<'_, T>) -> R,
     ) -> Result<R, CommitError> {
-        let mut turn = self.turn();
+        let mut turn = self.turn()?;
         let returned = if const { is_big::<T>() } {
             turn.edit_big(change)?
         } else {
@@ -485,28 +563,43 @@ impl<T: HardState> Checkpoint<T> {
 
     /// Keeps what is committed now as the healthy checkpoint.
     pub(crate) fn mark_healthy(&self) -> Result<(), CommitError> {
-        let mut turn = self.turn();
+        let mut turn = self.turn()?;
         turn.get_ready()?;
         let committer = turn.committer();
         turn.keep_healthy(&committer)
     }
 
+    /// Waits for the turn to commit. A process that the worker has forked does not get it: who has it there may not exist.
     #[inline]
-    fn turn(&self) -> InTurn<'_, T> {
+    fn turn(&self) -> Result<InTurn<'_, T>, CommitError> {
+        let is_forked = || self.shared.incarnation.is_forked();
         if is_big::<T>() {
-            let state = Arc::as_ptr(&self.shared).addr();
             assert!(
-                !READING.with_borrow(|states| states.contains(&state)),
+                !Reading::is_of(Arc::as_ptr(&self.shared).addr()),
                 "a big checkpoint cannot be changed inside its own `read`; change it afterwards"
             );
         }
         // A panic of another thread's `change` has changed nothing.
-        let turn = self.shared.turns.take().unwrap_or_else(|_| inside_itself());
-        InTurn {
+        let turn = match self.shared.turns.take(is_forked) {
+            Ok(turn) if is_forked() => {
+                drop(turn);
+                return Err(CommitError::Fenced);
+            }
+            Ok(turn) => turn,
+            Err(NoTurn::Futile) => return Err(CommitError::Fenced),
+            Err(NoTurn::Mine) => inside_itself(),
+        };
+        Ok(InTurn {
             checkpoint: self,
             shared: &self.shared,
             turn,
-        }
+        })
+    }
+
+    /// Whether a thread sleeps until it has the turn.
+    #[cfg(test)]
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.shared.turns.has_sleepers()
     }
 }
 
@@ -531,240 +624,6 @@ impl<T> Shared<T> {
     #[inline]
     fn has_published(&self) -> bool {
         self.has_published.load(Ordering::Acquire)
-    }
-
-    /// The generation of the value that this worker has: what it started from, until it has published something.
-    fn generation_of_value(&self) -> u64 {
-        if self.has_published() {
-            self.region.published(self.incarnation()).generation
-        } else {
-            self.origin.generation()
-        }
-    }
-}
-
-/// The right to commit, held by one thread of the worker.
-struct InTurn<'a, T> {
-    checkpoint: &'a Checkpoint<T>,
-    shared: &'a Shared<T>,
-    turn: Turn<'a, Progress>,
-}
-
-impl<T: HardState> InTurn<'_, T> {
-    #[inline]
-    fn commit(&mut self, value: &T) -> Result<u64, CommitError> {
-        self.get_ready()?;
-        let committer = self.committer();
-        let region = &self.shared.region;
-        let word = if const { is_big::<T>() } {
-            let staged = Buffer::<T>::filled(|bytes| stage(value, bytes));
-            let staged = staged.expect("a value is valid");
-            let bytes = &staged.bytes()[..size_of::<T>()];
-            let found = self.found(&committer)?;
-            let word = region.commit_whole(&committer, &mut self.turn.tail, bytes, found)?;
-            // SAFETY: this thread has the turn; the bytes are those of a `T`.
-            unsafe { self.shared.working().write(|buffer| *buffer = staged) };
-            word
-        } else {
-            let found = self.found(&committer)?;
-            with_bytes(value, |bytes| region.commit_on(&committer, found, bytes))?
-        };
-        self.published(word);
-        Ok(Published::unpack(word).generation)
-    }
-
-    /// What is published, which this worker knows once it has published something itself.
-    #[inline]
-    fn found(&self, committer: &Committer) -> Result<Found, CommitError> {
-        match self.turn.last {
-            0 => self.shared.region.published_in_turn(committer),
-            word => Ok(Found::own(word)),
-        }
-    }
-
-    #[inline]
-    fn published(&mut self, word: u64) {
-        self.turn.last = word;
-        // Nothing is written that stands there: the next commit reads it back at once.
-        if !self.shared.has_published() {
-            self.turn.keep = None;
-            self.shared.has_published.store(true, Ordering::Release);
-        }
-    }
-
-    /// Not inlined: what is on its stack would be on that of the big states too.
-    #[inline(never)]
-    fn edit_small<R>(
-        &mut self,
-        change: impl FnOnce(&mut Edit<'_, T>) -> R,
-    ) -> Result<R, CommitError> {
-        let value = self.checkpoint.load_small().1;
-        let buffer = Buffer::<T>::filled(|bytes| stage(&value, bytes)).expect("a value is valid");
-        let entry = &mut self.turn.entry;
-        let returned = change(&mut Edit::new(buffer.value(), buffer.bytes(), entry));
-        if self.turn.entry.is_empty() {
-            return Ok(returned);
-        }
-        let mut bytes = buffer.bytes().to_vec();
-        self.turn.entry.apply(&mut bytes);
-        self.get_ready()?;
-        let committer = self.committer();
-        let region = self.shared.region;
-        let found = self.found(&committer)?;
-        let word = region.commit_on(&committer, found, &bytes[..size_of::<T>()])?;
-        self.published(word);
-        Ok(returned)
-    }
-
-    fn edit_big<R>(
-        &mut self,
-        change: impl FnOnce(&mut Edit<'_, T>) -> R,
-    ) -> Result<R, CommitError> {
-        let shared = self.shared;
-        let working = shared.working();
-        // SAFETY: this thread has the turn, and changes nothing before the last use of `buffer`.
-        let buffer = unsafe { working.in_turn() };
-        let entry = &mut self.turn.entry;
-        let returned = change(&mut Edit::new(buffer.value(), buffer.bytes(), entry));
-        if self.turn.entry.is_empty() {
-            return Ok(returned);
-        }
-        self.get_ready()?;
-        let committer = self.committer();
-        let region = shared.region;
-        let start = match self.turn.tail {
-            Some(_) => None,
-            None => self.chain(&region, &committer),
-        };
-        let found = self.found(&committer)?;
-        let Progress { tail, entry, .. } = &mut *self.turn;
-        let word = if tail.is_none() && start.is_none() {
-            // Nothing is there to go on from: the first commit of all is one of the whole value.
-            let mut bytes = buffer.bytes().to_vec();
-            entry.apply(&mut bytes);
-            region.commit_whole(&committer, tail, &bytes[..size_of::<T>()], found)?
-        } else {
-            let working = &buffer.bytes()[..size_of::<T>()];
-            region.commit_part(&committer, tail, start, working, entry, found)?
-        };
-        let apply = |buffer: &mut Buffer<T>| {
-            for (first, words) in entry.ranges() {
-                // SAFETY: whole words of a value of a `T`, as `Edit` has made sure.
-                unsafe { buffer.overwrite(first, words) };
-            }
-        };
-        // SAFETY: this thread has the turn, and `buffer` is not used any more.
-        unsafe { working.write(apply) };
-        self.published(word);
-        Ok(returned)
-    }
-
-    /// Whether this process may commit. What has to be done before a commit is done.
-    #[inline]
-    fn get_ready(&mut self) -> Result<(), CommitError> {
-        let Identity {
-            incarnation,
-            unforked,
-        } = self.shared.incarnation;
-        let incarnation = incarnation.load(Ordering::Relaxed);
-        // A process that the worker has forked is not the worker.
-        if unforked.get() != incarnation {
-            return Err(CommitError::Fenced);
-        }
-        if self.turn.begun != incarnation || self.shared.region.is_marked() {
-            return self.get_ready_for_the_first();
-        }
-        Ok(())
-    }
-
-    /// This process. It is made anew where it is used, as that costs less than to keep it.
-    #[inline]
-    fn committer(&self) -> Committer {
-        Committer {
-            incarnation: self.shared.incarnation(),
-            keep: self.turn.keep,
-            start: self.turn.start,
-        }
-    }
-
-    /// Before the first commit of an incarnation, and when there is a checkpoint to be kept.
-    #[cold]
-    #[inline(never)]
-    fn get_ready_for_the_first(&mut self) -> Result<(), CommitError> {
-        let committer = self.committer();
-        let region = self.shared.region;
-        if self.turn.begun != committer.incarnation {
-            region.published_in_turn(&committer)?;
-            region.begin(committer.incarnation)?;
-            self.turn.begun = committer.incarnation;
-            (self.turn.tail, self.turn.last) = (None, 0);
-        }
-        if region.is_marked() {
-            self.keep_healthy(&committer)?;
-        }
-        Ok(())
-    }
-
-    /// Where the value that this worker has lies in the segment.
-    fn chain(&self, region: &Region<'_>, committer: &Committer) -> Option<Chain> {
-        let own = if self.shared.has_published() {
-            None
-        } else {
-            self.shared.origin.chain()
-        };
-        own.or_else(|| Some(choose(region, committer.incarnation)?.1))
-    }
-
-    #[inline(never)]
-    fn keep_healthy_small(
-        &self,
-        committer: &Committer,
-        generation: u64,
-    ) -> Result<(), CommitError> {
-        let checkpoint = self.checkpoint.load_small().1;
-        let region = self.shared.region;
-        Ok(with_bytes(&checkpoint, |bytes| {
-            region.keep_healthy_small(committer.incarnation, generation, bytes)
-        })?)
-    }
-
-    #[cold]
-    fn keep_healthy(&mut self, committer: &Committer) -> Result<(), CommitError> {
-        let region = self.shared.region;
-        region.published_in_turn(committer)?;
-        let generation = self.shared.generation_of_value();
-        let has_checkpoint = self.shared.has_published() || self.shared.origin.chain().is_some();
-        if has_checkpoint && generation != 0 {
-            if const { is_big::<T>() } {
-                if let Some(chain) = self.chain(&region, committer) {
-                    region.keep_healthy(committer.incarnation, chain)?;
-                }
-            } else {
-                self.keep_healthy_small(committer, generation)?;
-            }
-        }
-        Ok(region.set_marked(false)?)
-    }
-}
-
-thread_local! {
-    /// The big states that this thread is looking at.
-    static READING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-}
-
-/// As long as it lives, this thread looks at a big state.
-struct Reading;
-
-impl Reading {
-    fn of(state: usize) -> Self {
-        READING.with_borrow_mut(|states| states.push(state));
-        Self
-    }
-}
-
-impl Drop for Reading {
-    fn drop(&mut self) {
-        READING.with_borrow_mut(Vec::pop);
     }
 }
 

@@ -3,8 +3,9 @@ use std::thread;
 
 use super::*;
 use crate::HardState;
-use crate::state::bytes::layout;
+use crate::state::bytes::{layout, stage};
 use crate::state::recovery::{Source, recover};
+use crate::state::region::PUBLISHED;
 use crate::state::segment::RegionSpec;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, HardState)]
@@ -202,4 +203,96 @@ fn what_a_worker_starts_from_is_stored_with_its_own_generation() {
         (checkpoint.stored().generation(), checkpoint.generation()),
         (41, 41)
     );
+}
+
+/// Does `work` in a thread that may take a while, and no more.
+pub(super) fn in_time<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
+    let (done, wait) = std::sync::mpsc::channel();
+    thread::spawn(move || done.send(work()));
+    let result = wait.recv_timeout(core::time::Duration::from_secs(60));
+    result.expect("it hangs, or has panicked")
+}
+
+#[test]
+fn a_flipped_bit_of_the_publishing_word_is_a_panic_that_says_so_and_no_other_slot() {
+    let segment = segment::<[u64; 2]>();
+    let checkpoint = enter::<[u64; 2]>(segment, 1);
+    checkpoint.store([5, 5]);
+    let word = &segment.region(0).words.cells()[PUBLISHED + 1];
+    // The slot that it names is another one then.
+    word.fetch_xor(1 << 53, Ordering::Relaxed);
+    let panicked = catch_unwind(AssertUnwindSafe(|| checkpoint.load()));
+    let text = *panicked.unwrap_err().downcast::<String>().expect("a text");
+    assert!(text.contains("overwritten by a wild write"), "{text}");
+    let refused = checkpoint.try_update(|value| value[0] = 6);
+    assert_eq!(refused, Err(CommitError::Damaged));
+    let next = enter::<[u64; 2]>(segment, 2);
+    assert_eq!(next.load(), [5, 5]);
+}
+
+#[test]
+fn a_flipped_bit_of_the_value_is_not_committed_with_the_next_change() {
+    let segment = segment::<[u64; 2]>();
+    let checkpoint = enter::<[u64; 2]>(segment, 1);
+    checkpoint.store([4, 4]);
+    checkpoint.store([5, 5]);
+    let slot = segment.region(0).published(1).slot;
+    segment.region(0).slot(slot).cells()[2].fetch_xor(1 << 40, Ordering::Relaxed);
+    let refused = checkpoint.try_update(|value| value[1] += 1);
+    assert_eq!(refused, Err(CommitError::Damaged));
+    let refused = checkpoint.try_patch(|value| &value[1], |one| *one += 1);
+    assert_eq!(refused, Err(CommitError::Damaged));
+    assert_eq!(checkpoint.mark_healthy(), Err(CommitError::Damaged));
+    let next = enter::<[u64; 2]>(segment, 2);
+    assert_eq!(
+        (next.load(), next.origin().source()),
+        ([4, 4], Source::Previous)
+    );
+}
+
+#[test]
+fn a_process_that_was_forked_beside_a_commit_is_refused_and_does_not_wait() {
+    let segment = segment::<u64>();
+    let checkpoint = enter::<u64>(segment, 1);
+    let (begun, wait) = std::sync::mpsc::channel();
+    let (go_on, until) = std::sync::mpsc::channel::<()>();
+    let other = checkpoint.clone();
+    let committing = thread::spawn(move || {
+        other.try_update(|value| {
+            *value = 1;
+            begun.send(()).unwrap();
+            until.recv().unwrap();
+        })
+    });
+    wait.recv().unwrap();
+    // As it is in the child of a fork: that thread is not there.
+    checkpoint.shared.incarnation.unforked.set(0);
+    let child = checkpoint.clone();
+    let refused = in_time(move || {
+        [
+            child.try_store(9).map(|_| ()),
+            child.try_update(|_| panic!("it is refused before")),
+            child.try_patch(|value| value, |_| panic!("it is refused before")),
+            child.mark_healthy(),
+        ]
+    });
+    assert_eq!(refused, [Err(CommitError::Fenced); 4]);
+    go_on.send(()).unwrap();
+    // Nor does one that forks inside of its own update.
+    assert_eq!(committing.join().unwrap(), Err(CommitError::Fenced));
+    assert_eq!(segment.region(0).published(1).generation, 0);
+}
+
+#[test]
+fn a_wild_write_into_a_publishing_word_is_no_progress() {
+    let segment = segment::<[u64; 2]>();
+    let checkpoint = enter::<[u64; 2]>(segment, 1);
+    checkpoint.store([5, 5]);
+    let before = segment.generation();
+    let word = &segment.region(0).words.cells()[PUBLISHED + 1];
+    word.fetch_xor(1 << 3, Ordering::Relaxed);
+    assert_eq!(segment.generation(), before);
+    word.fetch_xor(1 << 3, Ordering::Relaxed);
+    checkpoint.store([6, 6]);
+    assert_eq!(segment.generation(), before + 1);
 }

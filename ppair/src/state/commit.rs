@@ -16,8 +16,9 @@
 )]
 
 use static_assertions::const_assert_eq;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::region::{PUBLISHED, Region, SLOTS};
+use super::region::{PUBLISHED, Region, SLOT_CHECKSUM, SLOTS, seed};
 use crate::sys::Errno;
 use crate::sys::atomic::{Ordering, fence};
 
@@ -172,6 +173,14 @@ impl Found {
     }
 }
 
+/// A commit that did not come to be the published one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NotPublished {
+    pub(crate) why: CommitError,
+    /// Whether the word was stored all the same, too late, so that a takeover may have found it.
+    pub(crate) may_be_found: bool,
+}
+
 /// The generation after this one. Zero means "nothing was committed", so a wrap, which only a wild write can bring about, leads
 /// to one.
 pub(crate) const fn after(generation: u64) -> u64 {
@@ -183,7 +192,7 @@ pub(crate) const fn after(generation: u64) -> u64 {
 
 /// The tag of an incarnation. Neighbours differ in it.
 #[inline(always)]
-const fn tag(incarnation: u32) -> u8 {
+const fn tag_of(incarnation: u32) -> u8 {
     (incarnation as u64 & TAGS) as u8
 }
 
@@ -248,7 +257,7 @@ impl Region<'_> {
         // For a guarded worker: see above.
         fence(Ordering::SeqCst);
         let at = Self::publishing_word(before);
-        let tag = tag(incarnation);
+        let tag = tag_of(incarnation);
         let mut found = self.words.load(at, Ordering::Acquire);
         let published = loop {
             let now = Published::unpack(found);
@@ -265,9 +274,15 @@ impl Region<'_> {
         };
         // A worker that was killed before it was handed over to (the child of a repair) has left the word of the one before it, which
         // is of this parity, as the newer one.
+        // It was not handed over to if its word does not have the tag that a takeover gives it; otherwise its word counts, and whatever
+        // stands in the other one is a late commit of a guarded worker, or was written by nobody.
         let earlier = self.published(incarnation);
-        let is_skipped =
-            earlier.is_whole && published.is_whole && earlier.generation > published.generation;
+        let was_handed_over = published.tag == tag_of(before);
+        let is_skipped = !was_handed_over
+            && published.is_whole
+            && earlier.is_whole
+            && (earlier.tag == published.tag || earlier.tag == tag_of(before))
+            && earlier.generation > published.generation;
         let published = if is_skipped { earlier } else { published };
         let void = if published.is_whole {
             after(published.generation)
@@ -299,8 +314,35 @@ impl Region<'_> {
                 self.clear_slot(slot)?;
             }
         }
-        // A log that ends with such an entry is overwritten from its start, or it ends there: see `redo`.
-        self.set_void(parity, 0)
+        // A log that ends with such an entry is overwritten from its start, or it ends there: see `redo`. What a takeover has put down
+        // meanwhile stays.
+        if !self.words.is_guarded() {
+            self.take_void_back(parity, void);
+            return Ok(());
+        }
+        self.set_void(parity, 0)?;
+        fence(Ordering::SeqCst);
+        if self.turn() == u64::from(incarnation) {
+            return Ok(());
+        }
+        // The takeover may have come in between: what it has put down, or is about to.
+        let published = self.published(incarnation);
+        if published.is_whole {
+            self.set_void(parity, after(published.generation))?;
+        }
+        Ok(())
+    }
+
+    /// Why the publishing word is not what the committer has left there. The word is not believed if it is damaged or if, by what
+    /// the head of the region says, nobody has taken over.
+    #[cold]
+    fn why_not(&self, committer: &Committer) -> CommitError {
+        let is_in_turn = self.turn() == u64::from(committer.incarnation);
+        if is_in_turn || !self.published(committer.incarnation).is_whole {
+            CommitError::Damaged
+        } else {
+            CommitError::Fenced
+        }
     }
 
     /// What is published, if it is still `committer`'s turn.
@@ -309,8 +351,8 @@ impl Region<'_> {
         let at = Self::publishing_word(committer.incarnation);
         let word = self.words.load(at, Ordering::Acquire);
         let published = Published::unpack(word);
-        if published.tag != tag(committer.incarnation) {
-            return Err(CommitError::Fenced);
+        if published.tag != tag_of(committer.incarnation) {
+            return Err(self.why_not(committer));
         }
         Ok(Found { word, published })
     }
@@ -342,6 +384,28 @@ impl Region<'_> {
         };
         self.write_small(next.slot, next.generation, staged)?;
         self.publish(committer, now, next)
+            .map_err(|failed| self.take_back_slot(next.slot, failed))
+    }
+
+    /// What is said not to be committed is not what anybody starts from, whatever becomes of the publishing word: the slot claims
+    /// nothing any more. Neighbours write other slots, and nothing that was published lies in this one.
+    #[cold]
+    pub(crate) fn take_back_slot(&self, slot: usize, failed: NotPublished) -> CommitError {
+        if failed.may_be_found {
+            return failed.why;
+        }
+        // Where that is refused too, the takeover makes it void.
+        let _ = self.clear_slot(slot);
+        failed.why
+    }
+
+    /// Whether these are the bytes that were published, as far as their checksum tells.
+    #[inline(always)]
+    pub(crate) fn holds(&self, published: Published, bytes: &[u8]) -> bool {
+        let sum = self
+            .slot(published.slot)
+            .load(SLOT_CHECKSUM, Ordering::Relaxed);
+        sum == xxh3_64_with_seed(bytes, seed(published.generation, self.fingerprint))
     }
 
     /// The one store that makes it true. It fails if the watch dog has handed the region to the next incarnation.
@@ -351,7 +415,7 @@ impl Region<'_> {
         committer: &Committer,
         now: Found,
         next: Published,
-    ) -> Result<u64, CommitError> {
+    ) -> Result<u64, NotPublished> {
         let next = next.pack();
         if self.words.is_guarded() {
             return self.publish_guarded(committer, next);
@@ -359,24 +423,37 @@ impl Region<'_> {
         let cell = &self.words.cells()[Self::publishing_word(committer.incarnation)];
         match cell.compare_exchange(now.word, next, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => Ok(next),
-            Err(_) => Err(CommitError::Fenced),
+            Err(_) => Err(NotPublished {
+                why: self.why_not(committer),
+                may_be_found: false,
+            }),
         }
     }
 
     #[cold]
-    fn publish_guarded(&self, committer: &Committer, next: u64) -> Result<u64, CommitError> {
+    fn publish_guarded(&self, committer: &Committer, next: u64) -> Result<u64, NotPublished> {
         let at = Self::publishing_word(committer.incarnation);
-        self.words.store(at, next, Ordering::Release)?;
+        self.words
+            .store(at, next, Ordering::Release)
+            .map_err(|errno| NotPublished {
+                why: errno.into(),
+                may_be_found: false,
+            })?;
         fence(Ordering::SeqCst);
         if self.turn() == u64::from(committer.incarnation) {
             Ok(next)
         } else {
-            Err(CommitError::Fenced)
+            // The takeover may have found the word, and the successor what it names.
+            Err(NotPublished {
+                why: CommitError::Fenced,
+                may_be_found: true,
+            })
         }
     }
 
     /// Copies the published bytes of a small state into `out` and returns what was published, or `None` if a commit overtook the
-    /// reader: then `out` is a mixture and the caller tries again.
+    /// reader: then `out` is a mixture and the caller tries again. If the word is damaged, `out` is anything, and the result says so in its
+    /// `is_whole`.
     ///
     /// A slot is written again only after a commit to the other one was published, so an unchanged word at the end means that
     /// nobody wrote this slot meanwhile.
@@ -395,7 +472,8 @@ impl Region<'_> {
         let claimed = slot.load(super::region::SLOT_GENERATION, Ordering::Relaxed);
         fence(Ordering::Acquire);
         let is_same = self.words.load(at, Ordering::Relaxed) == before;
-        (is_same && (!self.words.is_guarded() || claimed == published.generation))
+        (is_same
+            && (!self.words.is_guarded() || claimed == published.generation || !published.is_whole))
             .then_some(published)
     }
 }

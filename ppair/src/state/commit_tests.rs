@@ -1,3 +1,5 @@
+use super::super::hooked::Hooked;
+use super::super::recovery::choose;
 use super::super::region::{SLOT_GENERATION, Shape};
 use super::super::words::Words;
 use super::*;
@@ -258,4 +260,88 @@ fn a_takeover_that_never_happened_loses_nothing() {
     assert_eq!(region.commit(&committer(3), &staged(3)), Ok(3));
     region.fence(4).unwrap();
     assert_eq!(read(&region, 4), (3, [3; SIZE_BYTES]));
+}
+
+/// What the worker of this incarnation starts from: generation and value.
+fn start_of(memory: &Hooked, incarnation: u32) -> (u64, [u8; SIZE_BYTES]) {
+    let region = memory.region();
+    let (_, chain) = choose(&region, incarnation).expect("a checkpoint");
+    let mut bytes = [0; SIZE_BYTES];
+    assert!(region.read_chain(chain, &mut bytes));
+    (chain.generation, bytes)
+}
+
+#[test]
+fn a_commit_that_failed_over_a_flipped_word_is_not_what_the_next_worker_starts_from() {
+    let memory = Hooked::new(SIZE_BYTES);
+    let region = memory.region();
+    region.fence(1).unwrap();
+    let first = committer(1);
+    let found = region.published_in_turn(&first).unwrap();
+    let last = region.commit_on(&first, found, &staged(1)).unwrap();
+    memory.cells[PUBLISHED + 1].fetch_xor(1 << 3, Ordering::Relaxed);
+    let failed = region.commit_on(&first, Found::own(last), &staged(2));
+    // Nobody has taken over: it is the word that is wrong.
+    assert_eq!(failed, Err(CommitError::Damaged));
+    region.fence(2).unwrap();
+    assert_eq!(start_of(&memory, 2), (1, staged(1)));
+}
+
+#[test]
+fn a_flipped_tag_is_damage_and_no_takeover() {
+    let memory = Hooked::new(SIZE_BYTES);
+    let region = memory.region();
+    region.fence(1).unwrap();
+    let word = &memory.cells[PUBLISHED + 1];
+    word.fetch_xor(1 << 55, Ordering::Relaxed);
+    let refused = region.published_in_turn(&committer(1)).map(|_| ());
+    assert_eq!(refused, Err(CommitError::Damaged));
+    word.fetch_xor(1 << 55, Ordering::Relaxed);
+    region.fence(2).unwrap();
+    let refused = region.published_in_turn(&committer(1)).map(|_| ());
+    assert_eq!(refused, Err(CommitError::Fenced));
+}
+
+#[test]
+fn a_late_commit_of_a_guarded_worker_does_not_come_back_behind_a_worker_without_one() {
+    let memory = Hooked::new(SIZE_BYTES);
+    memory.region().fence(1).unwrap();
+    memory.guarded().commit(&committer(1), &staged(1)).unwrap();
+    // The takeover comes between the slot and the word.
+    memory.before_store(PUBLISHED + 1, |memory| memory.region().fence(2));
+    let late = memory.guarded().commit(&committer(1), &staged(2));
+    assert_eq!(late, Err(CommitError::Fenced));
+    assert_eq!(start_of(&memory, 2), (1, staged(1)));
+    // The second worker dies without a commit.
+    memory.region().fence(3).unwrap();
+    assert_eq!(start_of(&memory, 3), (1, staged(1)));
+}
+
+#[test]
+fn a_wild_store_into_the_word_of_the_other_parity_is_not_taken_over() {
+    let memory = Hooked::new(SIZE_BYTES);
+    let region = memory.region();
+    region.fence(1).unwrap();
+    region.commit(&committer(1), &staged(1)).unwrap();
+    region.fence(2).unwrap();
+    region.commit(&committer(2), &staged(2)).unwrap();
+    let wild = Published::of_base(77).pack();
+    memory.cells[PUBLISHED + 1].store(wild, Ordering::Relaxed);
+    region.fence(3).unwrap();
+    assert_eq!(region.published(3).generation, 2);
+    assert_eq!(start_of(&memory, 3), (2, staged(2)));
+}
+
+#[test]
+fn a_late_beginning_takes_back_nothing_that_a_takeover_has_put_down() {
+    let memory = Hooked::new(SIZE_BYTES);
+    let region = memory.region();
+    region.fence(1).unwrap();
+    region.commit(&committer(1), &staged(1)).unwrap();
+    region.fence(2).unwrap();
+    region.fence(3).unwrap();
+    assert_eq!(region.void(1), 2);
+    memory.before_store(PUBLISHED + 2 + 1, |memory| memory.region().fence(4));
+    let _ = memory.guarded().begin(3);
+    assert_eq!(region.void(1), 2);
 }

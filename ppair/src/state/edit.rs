@@ -1,5 +1,8 @@
 //! Changes of parts of a hard state: which bytes a place is, and what stands there afterwards. Safe code.
 
+use core::ops::Range;
+use std::collections::BTreeMap;
+
 use super::HardState;
 use super::bytes::{layout, stage, value_of};
 use super::redo::Entry;
@@ -13,12 +16,22 @@ pub struct Edit<'a, T> {
     /// Its bytes with zeroed gaps, filled up to whole words.
     bytes: &'a [u8],
     entry: &'a mut Entry,
+    /// How many places were changed.
+    count: usize,
+    /// Where they are, from [`MANY`] on.
+    index: Index,
 }
 
 impl<'a, T: HardState> Edit<'a, T> {
     pub(crate) fn new(base: &'a T, bytes: &'a [u8], entry: &'a mut Entry) -> Self {
         entry.clear();
-        Self { base, bytes, entry }
+        Self {
+            base,
+            bytes,
+            entry,
+            count: 0,
+            index: Index::default(),
+        }
     }
 
     /// Changes one place. `place` says which, on the value as it is committed; `change` gets what stands there, with the earlier
@@ -54,7 +67,16 @@ impl<'a, T: HardState> Edit<'a, T> {
             self.check(first, words, offset, size_of::<U>());
         }
         if !words.is_empty() {
-            self.entry.push(first, words);
+            let at = self.entry.push(first, words);
+            self.count += 1;
+            if self.count > MANY {
+                self.index.put(first, end, at);
+            } else if self.count == MANY {
+                for (first, bytes) in self.entry.places() {
+                    self.index
+                        .put(first, first + bytes.len() / WORD, bytes.start);
+                }
+            }
         }
         result
     }
@@ -80,12 +102,21 @@ impl<'a, T: HardState> Edit<'a, T> {
         let start = first * WORD;
         words.copy_from_slice(&self.bytes[start..start + words.len()]);
         let end = start + words.len();
-        for (other, changed) in self.entry.ranges() {
+        let mut lay = |other: usize, changed: &[u8]| {
             let (from, to) = (other * WORD, other * WORD + changed.len());
             if from < end && start < to {
                 let (low, high) = (from.max(start), to.min(end));
                 words[low - start..high - start].copy_from_slice(&changed[low - from..high - from]);
             }
+        };
+        if self.count < MANY {
+            for (other, changed) in self.entry.ranges() {
+                lay(other, changed);
+            }
+            return;
+        }
+        for (other, bytes) in self.index.pieces(first, end.div_ceil(WORD)) {
+            lay(other, self.entry.bytes(bytes));
         }
     }
 
@@ -108,6 +139,64 @@ impl<'a, T: HardState> Edit<'a, T> {
         if let Err(invalid) = part.validate(part_bytes) {
             panic!("the change leaves bytes that are no value of the hard state: {invalid}");
         }
+    }
+}
+
+/// From so many places on they are looked up in an [`Index`]: before, to look at each of them costs less.
+const MANY: usize = 16;
+
+/// Which words of the state were changed, and where in the entry the last change of each stands. The pieces do not overlap.
+#[derive(Debug, Default)]
+struct Index {
+    /// By the first word.
+    pieces: BTreeMap<usize, Piece>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    /// The word behind the last one.
+    end: usize,
+    /// Where the words start in the bytes of the entry.
+    at: usize,
+}
+
+impl Index {
+    /// Lays a piece over whatever was there.
+    fn put(&mut self, first: usize, end: usize, at: usize) {
+        let before = self.pieces.range(..first).next_back();
+        if let Some((&start, &piece)) = before.filter(|(_, piece)| piece.end > first) {
+            self.pieces.insert(
+                start,
+                Piece {
+                    end: first,
+                    ..piece
+                },
+            );
+            self.keep_behind(end, start, piece);
+        }
+        while let Some((&start, &piece)) = self.pieces.range(first..end).next() {
+            self.pieces.remove(&start);
+            self.keep_behind(end, start, piece);
+        }
+        self.pieces.insert(first, Piece { end, at });
+    }
+
+    /// Of a piece that starts at `start`, what lies behind `end`.
+    fn keep_behind(&mut self, end: usize, start: usize, piece: Piece) {
+        if piece.end > end {
+            let at = piece.at + (end - start) * WORD;
+            let end_of_it = piece.end;
+            self.pieces.insert(end, Piece { end: end_of_it, at });
+        }
+    }
+
+    /// The pieces that have any of these words: the first word of each, and which bytes of the entry its words are.
+    fn pieces(&self, first: usize, end: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let before = self.pieces.range(..first).next_back();
+        before
+            .into_iter()
+            .chain(self.pieces.range(first..end))
+            .map(|(&start, piece)| (start, piece.at..piece.at + (piece.end - start) * WORD))
     }
 }
 

@@ -4,7 +4,7 @@
 use super::commit::parity;
 use super::recovery::{Source, choose};
 use super::redo::Chain;
-use super::region::{REJECTED, Region, SLOTS};
+use super::region::{ALL_SLOTS, REJECTED, Region, SLOTS, healthy_slot};
 use super::words::Words;
 use crate::sys::Errno;
 
@@ -23,16 +23,45 @@ impl Region<'_> {
         generation: u64,
         staged: &[u8],
     ) -> Result<(), Errno> {
-        self.write_small(self.healthy_slot(parity(incarnation)), generation, staged)
+        if self.is_healthy(generation) {
+            return Ok(());
+        }
+        self.write_small(self.next_healthy_slot(incarnation), generation, staged)
     }
 
-    /// Keeps the big state of `chain` as the healthy checkpoint, unless it is that already.
+    /// Whether this generation is kept as a healthy checkpoint, and whole.
+    fn is_healthy(&self, generation: u64) -> bool {
+        let is_kept = |slot| self.slot_generation(slot) == generation && self.is_whole(slot);
+        (SLOTS..ALL_SLOTS).any(is_kept)
+    }
+
+    /// Keeps the big state of `chain` as the healthy checkpoint, unless it is that already. False if it is not whole: then what was healthy
+    /// before stays.
     pub(crate) fn keep_healthy(&self, incarnation: u32, chain: Chain) -> Result<bool, Errno> {
-        let slot = self.healthy_slot(parity(incarnation));
-        if chain.slot == slot || self.slot_generation(slot) == chain.generation {
+        if self.is_healthy(chain.generation) {
             return Ok(true);
         }
-        self.fold(chain, self.slot(slot))
+        let mut bytes = vec![0; self.bytes()];
+        if !self.read_chain(chain, &mut bytes) {
+            return Ok(false);
+        }
+        let slot = self.slot(self.next_healthy_slot(incarnation));
+        self.write_whole(slot, chain.generation, &bytes)?;
+        Ok(true)
+    }
+
+    /// Where the next healthy checkpoint goes: into the slot of this parity, unless the last one is there. A worker that is killed
+    /// while it writes one leaves the one before.
+    ///
+    /// So that neighbours may write the same slot, if the earlier one still runs; what is found whole there is what one of them wrote,
+    /// as all sums are made of bytes that its writer has itself.
+    fn next_healthy_slot(&self, incarnation: u32) -> usize {
+        let [own, other] = [0, 1].map(|next| healthy_slot(parity(incarnation) + next));
+        let last = |slot| {
+            let is_whole = self.is_whole(slot);
+            is_whole.then(|| self.slot_generation(slot))
+        };
+        if last(own) > last(other) { other } else { own }
     }
 
     /// Leaves behind what the worker of this incarnation would start from: it is copied into one of `copies`, and nothing is recovered to
@@ -69,7 +98,7 @@ impl Region<'_> {
         let left = match source {
             // Whatever is older than the one before the last.
             Source::Previous => 0..SLOTS,
-            Source::Healthy => SLOTS..self.shape.all_slots(),
+            Source::Healthy => SLOTS..ALL_SLOTS,
             _ => 0..0,
         };
         for slot in left {

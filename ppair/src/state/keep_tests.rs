@@ -166,3 +166,25 @@ fn a_mark_does_not_outlive_what_it_was_for() {
             .any(|word| word.load(Ordering::Relaxed) != 0)
     );
 }
+
+#[test]
+fn a_healthy_checkpoint_is_never_written_over_the_last_one() {
+    let memory = Memory::with_commits(3);
+    let generations = || {
+        let mut found = [4, 5].map(|slot| memory.region().slot_generation(slot));
+        found.sort_unstable();
+        found
+    };
+    memory.healthy(1);
+    memory.healthy(2);
+    assert_eq!(generations(), [1, 2]);
+    memory.healthy(3);
+    assert_eq!(generations(), [2, 3]);
+    // The worker after it has the other one of the slots for its own.
+    memory.region().fence(2).unwrap();
+    memory
+        .region()
+        .keep_healthy_small(2, 4, &[4; SIZE])
+        .unwrap();
+    assert_eq!(generations(), [3, 4]);
+}

@@ -36,6 +36,8 @@ pub use recovery::{Origin, Source};
 pub use restored::Restored;
 pub use stored::{Stored, Unreadable};
 
+#[cfg(test)]
+mod hooked;
 #[cfg(all(test, ppair_model))]
 mod model;
 #[cfg(test)]

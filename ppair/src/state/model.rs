@@ -114,6 +114,34 @@ fn takeover(guard: bool) {
     assert_eq!(memory.recover(3), (found.0 + 1, 3));
 }
 
+/// As [`takeover`], and the second worker commits nothing before the third one takes over.
+fn takeover_from_an_idle_worker(guard: bool) {
+    let memory = Memory::new();
+    let late = {
+        let memory = Arc::clone(&memory);
+        thread::spawn(move || memory.commit(1, 2, guard))
+    };
+    memory.region(false).fence(2).unwrap();
+    let found = memory.recover(2);
+    let late = late.join().unwrap();
+    memory.region(false).fence(3).unwrap();
+    // What one worker started from, and left as it was, is what the next one starts from.
+    assert_eq!(memory.recover(3), found, "{late:?}");
+    assert_eq!(memory.commit(3, 4, guard), Ok(found.0 + 1));
+    memory.region(false).fence(4).unwrap();
+    assert_eq!(memory.recover(4), (found.0 + 1, 4));
+}
+
+#[test]
+fn model_of_a_takeover_from_a_worker_that_committed_nothing() {
+    check(4, || takeover_from_an_idle_worker(false));
+}
+
+#[test]
+fn model_of_a_takeover_from_a_guarded_worker_that_committed_nothing() {
+    check(4, || takeover_from_an_idle_worker(true));
+}
+
 #[test]
 fn model_of_a_takeover() {
     check(4, || takeover(false));

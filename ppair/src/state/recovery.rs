@@ -35,8 +35,6 @@ pub struct Origin {
     has_commits: bool,
     /// Where it lies, if it is a checkpoint of this pair.
     chain: Option<Chain>,
-    /// The slot that is named as the published one.
-    published: usize,
     /// Whether the last committed checkpoint was left behind because workers died of it.
     is_poisoned: bool,
 }
@@ -80,7 +78,7 @@ impl Origin {
     /// The slot that must not be overwritten before something else is published.
     pub(crate) fn slot_to_keep(&self) -> Option<usize> {
         let slot = self.chain.map(|chain| chain.slot);
-        slot.filter(|slot| *slot < SLOTS && *slot != self.published)
+        slot.filter(|slot| *slot < SLOTS)
     }
 
     /// Where it lies in the segment.
@@ -113,7 +111,6 @@ pub(crate) fn recover(
         committed: committed.generation,
         has_commits: !committed.is_whole || region.base() != Some(committed.generation),
         chain: None,
-        published: committed.slot,
         is_poisoned: region.poisoned() == committed.generation,
     };
     let mut bytes: Option<Box<[u8]>> = None;
@@ -214,12 +211,8 @@ impl Choices {
         }
         for (number, choice) in healthy.iter_mut().enumerate() {
             let slot = SLOTS + number;
-            *choice = (slot < region.shape.all_slots())
-                .then(|| Chain {
-                    slot,
-                    generation: region.slot_generation(slot),
-                })
-                .filter(|chain| chain.generation != 0);
+            let generation = region.slot_generation(slot);
+            *choice = (generation != 0).then_some(Chain { slot, generation });
         }
         for group in [slots, healthy] {
             group.sort_unstable_by_key(|chain| {

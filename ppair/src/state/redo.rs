@@ -9,10 +9,12 @@
 //! Entries hold whole words of the state: what stands there after the change. A slot and the entries that follow on its generation are a
 //! *chain*; entries of earlier uses of the log do not follow, so nothing has to be erased.
 
+use core::ops::Range;
+
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::commit::{CommitError, Committer, Found as FoundWord, Published, parity};
-use super::region::{Region, SLOTS, forget_sums, sum_of_words};
+use super::commit::{CommitError, Committer, Found as FoundWord, NotPublished, Published, parity};
+use super::region::{ALL_SLOTS, Region, SLOTS, forget_sums, sum_of_words};
 use super::words::{WORD, Words, words_for};
 use crate::sys::Errno;
 use crate::sys::atomic::{AtomicU64, Ordering};
@@ -48,13 +50,15 @@ impl Entry {
         self.bytes.len() <= HEAD * WORD
     }
 
-    /// Adds `words`, whole ones, that go to the word `first` of the state.
-    pub(crate) fn push(&mut self, first: usize, words: &[u8]) {
+    /// Adds `words`, whole ones, that go to the word `first` of the state. Returns where they start.
+    pub(crate) fn push(&mut self, first: usize, words: &[u8]) -> usize {
         debug_assert_eq!(words.len() % WORD, 0);
         self.bytes.extend((first as u64).to_ne_bytes());
         self.bytes
             .extend(((words.len() / WORD) as u64).to_ne_bytes());
+        let start = self.bytes.len();
         self.bytes.extend(words);
+        start
     }
 
     /// The ranges: where each goes, and its words.
@@ -68,6 +72,21 @@ impl Entry {
             rest = next;
             Some((usize::try_from(u64::from_ne_bytes(*first)).ok()?, words))
         })
+    }
+
+    /// The ranges: where each goes, and which of the bytes its words are.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let mut at = HEAD * WORD;
+        self.ranges().map(move |(first, words)| {
+            let start = at + RANGE_HEAD * WORD;
+            at = start + words.len();
+            (first, start..at)
+        })
+    }
+
+    /// Some of the bytes.
+    pub(crate) fn bytes(&self, bytes: Range<usize>) -> &[u8] {
+        &self.bytes[bytes]
     }
 
     /// Makes the changes in `bytes`, which are all bytes of the state, filled up to whole words.
@@ -233,7 +252,7 @@ impl Region<'_> {
 
     /// Takes every trace of this generation out of the slots and logs: nothing is recovered to it any more.
     pub(crate) fn forget(&self, generation: u64) -> Result<(), Errno> {
-        for slot in 0..self.shape.all_slots() {
+        for slot in 0..ALL_SLOTS {
             let mut found_at = None;
             self.entries(slot, generation, &mut |at, found| {
                 if found.generation == generation {
@@ -246,12 +265,25 @@ impl Region<'_> {
                     .store(at + GENERATION, 0, Ordering::Relaxed)?;
             }
         }
-        for slot in 0..self.shape.all_slots() {
+        for slot in 0..ALL_SLOTS {
             if self.slot_generation(slot) == generation {
                 self.clear_slot(slot)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether the log has room for these changes, if nothing else is in it.
+    pub(crate) fn check_room(&self, entry: &Entry) -> Result<(), CommitError> {
+        let (needed, reserve) = (entry.bytes.len(), self.shape.log_words() * WORD);
+        if needed <= reserve {
+            return Ok(());
+        }
+        let head = HEAD * WORD;
+        Err(CommitError::TooLarge {
+            bytes: needed - head,
+            reserve: reserve - head,
+        })
     }
 
     /// Commits the changes of `entry` on top of `start`, or of what was committed last if there is a `tail`. `working` is all bytes of
@@ -266,14 +298,8 @@ impl Region<'_> {
         now: FoundWord,
     ) -> Result<u64, CommitError> {
         let log = self.log(parity(committer.incarnation));
-        let (needed, reserve) = (entry.bytes.len(), log.len() * WORD);
-        if needed > reserve {
-            let head = HEAD * WORD;
-            return Err(CommitError::TooLarge {
-                bytes: needed - head,
-                reserve: reserve - head,
-            });
-        }
+        self.check_room(entry)?;
+        let needed = entry.bytes.len();
         let next = committer.next_generation(now.published);
         let Tail {
             slot,
@@ -288,8 +314,6 @@ impl Region<'_> {
                     }) => Some(Chain { slot, generation }),
                     None => start,
                 };
-                // Until this is published, what it starts from is all that there is.
-                *tail = None;
                 let chain = chain.ok_or(CommitError::Damaged)?;
                 let slot = Committer {
                     keep: Some(chain.slot),
@@ -302,13 +326,20 @@ impl Region<'_> {
                     // The worker's own copy is outside of the guard, so a guarded segment is not filled from it.
                     return Err(CommitError::Damaged);
                 }
-                Tail {
+                let folded = Tail {
                     slot,
                     generation: chain.generation,
                     at: 0,
-                }
+                };
+                // Whatever becomes of this commit: its entry is written over those that the slot of before needs.
+                *tail = Some(folded);
+                folded
             }
         };
+        debug_assert!(
+            next > generation,
+            "an entry is newer than what it follows on"
+        );
         let sealed = entry.seal(next, generation, self.fingerprint);
         log.store_bytes(at, sealed)?;
         let end = at + words_for(sealed.len());
@@ -318,7 +349,9 @@ impl Region<'_> {
             tag: now.published.tag,
             is_whole: true,
         };
-        let word = self.publish(committer, now, published)?;
+        let word = self
+            .publish(committer, now, published)
+            .map_err(|failed| Self::take_back_entry(log, at, failed))?;
         // The next entry will be like this one. Publishing waits for all stores, and those to memory out of the caches take longest.
         let next_end = log.len().min(end + words_for(needed).min(AHEAD));
         copy::prefetch(&log.cells()[end..next_end]);
@@ -328,6 +361,15 @@ impl Region<'_> {
             at: end,
         });
         Ok(word)
+    }
+
+    /// As [`take_back_slot`](Self::take_back_slot), for the entry at word `at` of a log.
+    #[cold]
+    fn take_back_entry(log: Words<'_>, at: usize, failed: NotPublished) -> CommitError {
+        if !failed.may_be_found {
+            let _ = log.store(at + GENERATION, 0, Ordering::Relaxed);
+        }
+        failed.why
     }
 
     /// Commits `staged`: all bytes of a big hard state with zeroed gaps. One thread of the process at a time.
@@ -340,33 +382,25 @@ impl Region<'_> {
     ) -> Result<u64, CommitError> {
         let next = Published {
             generation: committer.next_generation(now.published),
-            slot: committer.free_slot(now.published),
+            // What the log follows on is all that there is, also where a commit failed after a fold, so that another slot is published.
+            slot: Committer {
+                keep: tail.map_or(committer.keep, |tail| Some(tail.slot)),
+                ..*committer
+            }
+            .free_slot(now.published),
             tag: now.published.tag,
             is_whole: true,
         };
         self.write_whole(self.slot(next.slot), next.generation, staged)?;
-        *tail = None;
-        let word = self.publish(committer, now, next)?;
+        let word = self
+            .publish(committer, now, next)
+            .map_err(|failed| self.take_back_slot(next.slot, failed))?;
         *tail = Some(Tail {
             slot: next.slot,
             generation: next.generation,
             at: 0,
         });
         Ok(word)
-    }
-
-    /// Writes all bytes of a big hard state into a slot.
-    pub(crate) fn write_whole(
-        &self,
-        to: Words<'_>,
-        generation: u64,
-        staged: &[u8],
-    ) -> Result<(), Errno> {
-        self.write_big(to, &mut |cells, sums| {
-            self.store_chunks(staged, cells, sums);
-            Some(generation)
-        })
-        .map(drop)
     }
 }
 

@@ -1,7 +1,9 @@
 use std::cell::RefCell;
+use std::thread;
 
+use super::super::hooked::Hooked;
 use super::super::recovery::{Source, choose};
-use super::super::region::{BIG, CHUNK, Shape};
+use super::super::region::{BIG, CHUNK, Shape, healthy_slot};
 use super::*;
 
 /// Not a multiple of a word or of a chunk.
@@ -315,4 +317,118 @@ fn logs_full_of_anything_end_in_an_answer() {
         }
     }
     memory.expect_current(1);
+}
+
+#[test]
+fn a_commit_that_the_system_refused_after_a_fold_costs_no_later_one() {
+    let memory = Hooked::new(BIG);
+    let first = Committer {
+        incarnation: 1,
+        keep: None,
+        start: 0,
+    };
+    memory.region().fence(1).unwrap();
+    let region = memory.guarded();
+    let (mut tail, mut now) = (None, vec![0; BIG]);
+    let found = region.published_in_turn(&first).unwrap();
+    region.commit_whole(&first, &mut tail, &now, found).unwrap();
+    let part = |tail: &mut Option<Tail>, fill: u8, now: &mut Vec<u8>| {
+        let mut entry = Entry::default();
+        entry.clear();
+        entry.push(0, &vec![fill; 20_000]);
+        let start = tail.is_none().then(|| choose(&region, 1).unwrap().1);
+        let found = region.published_in_turn(&first).unwrap();
+        region
+            .commit_part(&first, tail, start, now, &mut entry, found)
+            .inspect(|_| entry.apply(now))
+    };
+    let start_of = |incarnation| {
+        let (_, chain) = choose(&memory.region(), incarnation).unwrap();
+        let mut bytes = vec![0; BIG];
+        assert!(memory.region().read_chain(chain, &mut bytes));
+        (chain.generation, bytes[0])
+    };
+    part(&mut tail, 1, &mut now).unwrap();
+    let refuse = || {
+        let publish = super::super::region::PUBLISHED + 1;
+        memory.before_store(publish, |_| Err(Errno::ENOMEM));
+    };
+    // The log is full here.
+    refuse();
+    assert!(matches!(
+        part(&mut tail, 66, &mut now),
+        Err(CommitError::System { .. })
+    ));
+    assert_eq!(start_of(1), (2, 1));
+    part(&mut tail, 7, &mut now).unwrap();
+    assert_eq!(start_of(1), (3, 7));
+    // The same before a commit of the whole, which itself dies half-way.
+    refuse();
+    part(&mut tail, 66, &mut now).unwrap_err();
+    refuse();
+    let found = region.published_in_turn(&first).unwrap();
+    let refused = region.commit_whole(&first, &mut tail, &vec![9; BIG], found);
+    assert!(matches!(refused, Err(CommitError::System { .. })));
+    assert_eq!(start_of(1), (3, 7));
+    memory.region().fence(2).unwrap();
+    assert_eq!(start_of(2), (3, 7));
+}
+
+#[test]
+fn what_was_not_published_is_no_rung_of_the_ladder() {
+    let memory = Memory::new();
+    let mut first = Worker::new(&memory, 1);
+    first.whole(1);
+    first.part(&[(1, 1)], 2).unwrap();
+    first.part(&[(2, 1)], 3).unwrap();
+    drop(Worker::new(&memory, 2));
+    // The third one dies in its first commit, behind the fold and before the publishing store.
+    let mut third = Worker::new(&memory, 3);
+    let word = memory.region().published(3);
+    third.part(&[(3, 1)], 99).unwrap();
+    memory.history.borrow_mut().pop();
+    memory.words[super::super::region::PUBLISHED + 1].store(word.pack(), Ordering::Relaxed);
+    // As the watch dog does it: the takeover first.
+    memory.region().fence(4).unwrap();
+    memory.region().reject(4, &mut |_| None).unwrap();
+    let (source, generation, bytes) = memory.recover(4);
+    assert_eq!((source, generation), (Source::Previous, 1));
+    assert!(bytes == memory.at(1));
+}
+
+/// Two workers for a moment, which use the same slot if they have to: it is one of both checkpoints or none.
+#[test]
+fn healthy_checkpoints_of_neighbours_never_mix() {
+    let memory = Memory::new();
+    let mut first = Worker::new(&memory, 1);
+    first.whole(1);
+    let one = choose(&memory.region(), 1).unwrap().1;
+    let mut second = Worker::new(&memory, 2);
+    second.whole(2);
+    let two = choose(&memory.region(), 2).unwrap().1;
+    assert_ne!(healthy_slot(0), healthy_slot(1));
+    let rounds = if cfg!(miri) { 2 } else { 200 };
+    for round in 0..rounds {
+        for slot in SLOTS..ALL_SLOTS {
+            memory.region().clear_slot(slot).unwrap();
+        }
+        thread::scope(|scope| {
+            let words = &memory.words;
+            scope.spawn(move || {
+                let region = Region::new(Words::open(words), SIZE, 77).unwrap();
+                // What is found damaged by the other's store is refused, here and there.
+                let _ = region.keep_healthy(1, one);
+            });
+            for _ in 0..(round % 50) * 20 {
+                core::hint::spin_loop();
+            }
+            let _ = memory.region().keep_healthy(2, two);
+        });
+        let mut bytes = vec![0; SIZE];
+        for slot in SLOTS..ALL_SLOTS {
+            if memory.region().read_checked(slot, &mut bytes).is_some() {
+                assert!(bytes.iter().all(|byte| *byte == bytes[0]), "round {round}");
+            }
+        }
+    }
 }

@@ -23,6 +23,11 @@ use crate::sys::copy;
 
 /// Slots of commits: two for the even incarnations and two for the odd ones.
 pub(crate) const SLOTS: usize = 4;
+/// Slots of healthy checkpoints: one for the even and one for the odd incarnations, so that there is one that is whole while the other
+/// is being written.
+const HEALTHY_SLOTS: usize = 2;
+/// All slots.
+pub(crate) const ALL_SLOTS: usize = SLOTS + HEALTHY_SLOTS;
 /// Copies of checkpoints that were left behind, at most.
 pub(crate) const REJECTED: usize = 3;
 /// From this size on a hard state is big: commits of a part of it cost what that part costs.
@@ -80,7 +85,7 @@ const POISONED: usize = offset_of!(RegionHeader, poisoned) / WORD;
 const REJECTED_AT: usize = offset_of!(RegionHeader, rejected) / WORD;
 const HEADER_WORDS: usize = size_of::<RegionHeader>() / WORD;
 pub(crate) const SLOT_GENERATION: usize = offset_of!(SlotHeader, generation) / WORD;
-const SLOT_CHECKSUM: usize = offset_of!(SlotHeader, checksum) / WORD;
+pub(crate) const SLOT_CHECKSUM: usize = offset_of!(SlotHeader, checksum) / WORD;
 const SLOT_HEADER_WORDS: usize = size_of::<SlotHeader>() / WORD;
 
 const_assert_eq!(HEADER_WORDS % LINE_WORDS, 0);
@@ -127,17 +132,6 @@ impl Shape {
         (self.bytes_at() + words_for(self.bytes)).next_multiple_of(LINE_WORDS)
     }
 
-    /// Slots of healthy checkpoints. A big state, of which each copy counts, has one; else there is one for the even and one for the
-    /// odd incarnations.
-    const fn healthy_slots(self) -> usize {
-        if self.is_big() { 1 } else { 2 }
-    }
-
-    /// All slots.
-    pub(crate) const fn all_slots(self) -> usize {
-        SLOTS + self.healthy_slots()
-    }
-
     /// Words of a log. Folding a full log into a slot costs as much as the whole state; with half of its
     /// size, that is a small part of what the commits themselves have cost.
     pub(crate) const fn log_words(self) -> usize {
@@ -150,7 +144,7 @@ impl Shape {
 
     /// Words of the region.
     pub(crate) const fn words(self) -> usize {
-        HEADER_WORDS + self.all_slots() * self.slot_words() + 2 * self.log_words()
+        HEADER_WORDS + ALL_SLOTS * self.slot_words() + 2 * self.log_words()
     }
 }
 
@@ -190,6 +184,11 @@ pub(crate) struct Region<'a> {
     pub(crate) words: Words<'a>,
     pub(crate) shape: Shape,
     pub(crate) fingerprint: u64,
+}
+
+/// The slot for the healthy checkpoint of incarnations of this parity.
+pub(crate) const fn healthy_slot(parity: usize) -> usize {
+    SLOTS + parity % HEALTHY_SLOTS
 }
 
 impl<'a> Region<'a> {
@@ -265,6 +264,12 @@ impl<'a> Region<'a> {
             .store(VOID + parity, generation, Ordering::Relaxed)
     }
 
+    /// Takes back that something is void, unless something else is by now. For words that this process may write.
+    pub(crate) fn take_void_back(&self, parity: usize, generation: u64) {
+        let void = &self.words.cells()[VOID + parity];
+        let _ = void.compare_exchange(generation, 0, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
     /// Whether what is committed now is to be kept as a healthy checkpoint before anything else is committed.
     #[inline(always)]
     pub(crate) fn is_marked(&self) -> bool {
@@ -302,16 +307,10 @@ impl<'a> Region<'a> {
         self.words.part(start..start + length)
     }
 
-    /// The slot for the healthy checkpoint of incarnations of this parity.
-    pub(crate) fn healthy_slot(&self, parity: usize) -> usize {
-        SLOTS + parity % self.shape.healthy_slots()
-    }
-
     /// The log of incarnations of this parity.
     pub(crate) fn log(&self, parity: usize) -> Words<'a> {
         let length = self.shape.log_words();
-        let start =
-            HEADER_WORDS + self.shape.all_slots() * self.shape.slot_words() + parity * length;
+        let start = HEADER_WORDS + ALL_SLOTS * self.shape.slot_words() + parity * length;
         self.words.part(start..start + length)
     }
 
@@ -422,18 +421,13 @@ impl<'a> Region<'a> {
 
     /// Whether the sums of a big state's chunks are those of this generation.
     fn sums_hold(&self, slot: Words<'_>, generation: u64) -> bool {
-        slot.load(SLOT_CHECKSUM, Ordering::Relaxed) == self.sum_of_sums(slot.cells(), generation)
-    }
-
-    fn sum_of_sums(&self, slot: &[AtomicU64], generation: u64) -> u64 {
-        sum_of_words(
-            &slot[SLOT_HEADER_WORDS..self.shape.bytes_at()],
-            seed(generation, self.fingerprint),
-        )
+        let sums = &slot.cells()[SLOT_HEADER_WORDS..self.shape.bytes_at()];
+        let sum = sum_of_words(sums, seed(generation, self.fingerprint));
+        slot.load(SLOT_CHECKSUM, Ordering::Relaxed) == sum
     }
 
     /// Writes a big state into a slot: what `fill` stores, and then the sums. `None` if `fill` found no whole state: then the slot
-    /// claims nothing.
+    /// claims nothing. Nobody else writes into it.
     pub(crate) fn write_big(
         &self,
         to: Words<'_>,
@@ -448,16 +442,17 @@ impl<'a> Region<'a> {
             let Some(generation) = fill(&cells[..words_for(self.bytes())], sums) else {
                 return;
             };
-            for (number, chunk) in cells[..words_for(self.bytes())]
-                .chunks(CHUNK_WORDS)
-                .enumerate()
-            {
-                if sums[number].load(Ordering::Relaxed) == 0 {
-                    let sum = self.sum_of_chunk_cells(number, chunk);
+            let mut sum_of_sums = Xxh3::with_seed(seed(generation, self.fingerprint));
+            let chunks = cells[..words_for(self.bytes())].chunks(CHUNK_WORDS);
+            for (number, chunk) in chunks.enumerate() {
+                let mut sum = sums[number].load(Ordering::Relaxed);
+                if sum == 0 {
+                    sum = self.sum_of_chunk_cells(number, chunk);
                     sums[number].store(sum, Ordering::Relaxed);
                 }
+                sum_of_sums.update(&sum.to_ne_bytes());
             }
-            let sum = self.sum_of_sums(slot, generation);
+            let sum = sum_of_sums.digest();
             slot[SLOT_CHECKSUM].store(sum, Ordering::Relaxed);
             slot[SLOT_GENERATION].store(generation, Ordering::Release);
             written = Some(generation);
@@ -488,13 +483,31 @@ impl<'a> Region<'a> {
         true
     }
 
-    /// Stores all bytes of a big state, and the sums of its chunks. For [`write_big`](Self::write_big).
-    pub(crate) fn store_chunks(&self, staged: &[u8], cells: &[AtomicU64], sums: &[AtomicU64]) {
-        let chunks = staged.chunks(CHUNK).zip(cells.chunks(CHUNK_WORDS));
-        for (number, (bytes, cells)) in chunks.enumerate() {
-            copy::store(cells, bytes);
-            sums[number].store(self.sum_of_chunk(number, bytes), Ordering::Relaxed);
-        }
+    /// Writes all bytes of a big state into a slot.
+    ///
+    /// All sums are those of `staged`, and nothing is read back: should two processes write into the same slot, what is found whole
+    /// there is what one of them wrote.
+    pub(crate) fn write_whole(
+        &self,
+        to: Words<'_>,
+        generation: u64,
+        staged: &[u8],
+    ) -> Result<(), Errno> {
+        to.write_with(&mut |slot| {
+            slot[SLOT_GENERATION].store(0, Ordering::Relaxed);
+            fence(Ordering::Release);
+            let (head, cells) = slot.split_at(self.shape.bytes_at());
+            let mut sum_of_sums = Xxh3::with_seed(seed(generation, self.fingerprint));
+            let chunks = staged.chunks(CHUNK).zip(cells.chunks(CHUNK_WORDS));
+            for (number, (bytes, cells)) in chunks.enumerate() {
+                copy::store(cells, bytes);
+                let sum = self.sum_of_chunk(number, bytes);
+                head[SLOT_HEADER_WORDS + number].store(sum, Ordering::Relaxed);
+                sum_of_sums.update(&sum.to_ne_bytes());
+            }
+            slot[SLOT_CHECKSUM].store(sum_of_sums.digest(), Ordering::Relaxed);
+            slot[SLOT_GENERATION].store(generation, Ordering::Release);
+        })
     }
 
     /// A wild write into the bytes of `slot`.

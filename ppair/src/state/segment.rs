@@ -129,6 +129,10 @@ pub(crate) struct Segment {
     specs: Vec<RegionSpec>,
     /// The incarnation that may commit, as far as this process knows.
     incarnation: AtomicU32,
+    /// Which file it is, so that another one under the same number is not taken for it.
+    identity: memory::Identity,
+    /// The generation of each region when its publishing word was last found whole.
+    known: Box<[AtomicU64]>,
     /// Whether the mapping is read-only in this process.
     is_guarded: AtomicBool,
 }
@@ -144,6 +148,15 @@ impl Guard for Segment {
         let mapping = Mapping::of_part(self.file.as_fd(), first_page * WORD, length)?;
         work(&words_of(&mapping)[range.start - first_page..]);
         Ok(())
+    }
+
+    fn check(&self) -> Result<(), Errno> {
+        if memory::identity(&self.file)? == self.identity {
+            Ok(())
+        } else {
+            // The program has closed the descriptor, and opened something else since.
+            Err(Errno::EBADF)
+        }
     }
 }
 
@@ -217,6 +230,8 @@ impl Segment {
         let mapping = Mapping::of(file.as_fd(), size)?;
         Ok(Self {
             mapping,
+            identity: memory::identity(&file)?,
+            known: specs.iter().map(|_| AtomicU64::default()).collect(),
             file,
             specs,
             incarnation: AtomicU32::new(0),
@@ -370,10 +385,16 @@ impl Segment {
         &self.specs
     }
 
-    /// Commits of all checkpoints together: it changes whenever one of them was committed.
+    /// Commits of all checkpoints together: it grows whenever one of them was committed. Where a wild write has hit the publishing word, it is
+    /// what this process knew before.
     pub(crate) fn generation(&self) -> u64 {
-        self.regions().fold(0, |sum, region| {
-            sum.wrapping_add(region.published(self.incarnation()).generation)
+        let regions = self.regions().zip(&self.known);
+        regions.fold(0, |sum, (region, known)| {
+            let published = region.published(self.incarnation());
+            if published.is_whole {
+                known.store(published.generation, Ordering::Relaxed);
+            }
+            sum.wrapping_add(known.load(Ordering::Relaxed))
         })
     }
 
@@ -503,6 +524,17 @@ mod tests {
             segment.words()[at].fetch_xor(1 << 7, Ordering::Relaxed);
         }
         assert_eq!(found(&segment), whole);
+    }
+
+    #[test]
+    fn a_guard_whose_descriptor_leads_elsewhere_is_refused() {
+        let create = || Segment::create(vec![RegionSpec::of::<u64>()], &[]).expect("shared memory");
+        let (mut segment, other) = (create(), create());
+        segment.guard().expect("a read-only mapping");
+        assert_eq!(segment.region(0).words.check_guard(), Ok(()));
+        // As if the program had closed it and opened something else since.
+        segment.file = other.file;
+        assert_eq!(segment.region(0).words.check_guard(), Err(Errno::EBADF));
     }
 
     #[test]

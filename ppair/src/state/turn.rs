@@ -36,9 +36,14 @@ pub(crate) struct Turn<'a, D> {
     turns: &'a Turns<D>,
 }
 
-/// This thread has the turn already.
+/// Why a thread does not get the turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mine;
+pub(crate) enum NoTurn {
+    /// It has the turn already.
+    Mine,
+    /// It is of no use to wait for it.
+    Futile,
+}
 
 impl<D> Turns<D> {
     pub(crate) const fn new(data: D) -> Self {
@@ -51,16 +56,17 @@ impl<D> Turns<D> {
         }
     }
 
-    /// Waits for the turn. If another thread panicked in its own, the data is as it left it.
+    /// Waits for the turn. If another thread panicked in its own, the data is as it left it. Where it is not to be had at once, `is_futile`
+    /// says whether it ever will be: in a process that was forked, whoever has it does not exist.
     ///
     /// # Errors
     ///
-    /// If this thread has it already, and would wait for itself.
+    /// If this thread has it already, and would wait for itself, or if it is futile.
     #[inline]
-    pub(crate) fn take(&self) -> Result<Turn<'_, D>, Mine> {
+    pub(crate) fn take(&self, is_futile: impl Fn() -> bool) -> Result<Turn<'_, D>, NoTurn> {
         let me = thread_token();
         if !self.try_take(me) {
-            self.wait(me)?;
+            self.wait(me, &is_futile)?;
         }
         Ok(Turn { turns: self })
     }
@@ -73,9 +79,12 @@ impl<D> Turns<D> {
     }
 
     #[cold]
-    fn wait(&self, me: usize) -> Result<(), Mine> {
+    fn wait(&self, me: usize, is_futile: &dyn Fn() -> bool) -> Result<(), NoTurn> {
+        if is_futile() {
+            return Err(NoTurn::Futile);
+        }
         if self.owner.load(Ordering::Relaxed) == me {
-            return Err(Mine);
+            return Err(NoTurn::Mine);
         }
         for _ in 0..LOOKS {
             if self.owner.load(Ordering::Relaxed) == 0 && self.try_take(me) {
@@ -92,6 +101,12 @@ impl<D> Turns<D> {
         drop(door);
         self.sleepers.fetch_sub(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Whether a thread sleeps until it has the turn.
+    #[cfg(test)]
+    pub(crate) fn has_sleepers(&self) -> bool {
+        self.sleepers.load(Ordering::SeqCst) != 0
     }
 
     #[cold]
@@ -152,7 +167,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..rounds {
-                        let mut turn = turns.take().unwrap();
+                        let mut turn = turns.take(|| false).unwrap();
                         let now = *turn;
                         if now % 1_000 == 0 {
                             thread::yield_now();
@@ -162,27 +177,27 @@ mod tests {
                 });
             }
         });
-        assert_eq!(*turns.take().unwrap(), 8 * rounds);
+        assert_eq!(*turns.take(|| false).unwrap(), 8 * rounds);
         assert_eq!(turns.sleepers.load(Ordering::Relaxed), 0);
     }
 
     #[test]
     fn a_thread_that_would_wait_for_itself_is_told_so() {
         let turns = Turns::new(());
-        let turn = turns.take().unwrap();
-        assert_eq!(turns.take().unwrap_err(), Mine);
+        let turn = turns.take(|| false).unwrap();
+        assert_eq!(turns.take(|| false).unwrap_err(), NoTurn::Mine);
         drop(turn);
-        assert!(turns.take().is_ok());
+        assert!(turns.take(|| false).is_ok());
     }
 
     #[test]
     fn a_thread_that_panics_gives_the_turn_back() {
         let turns = Turns::new(1);
         let panicked = catch_unwind(AssertUnwindSafe(|| {
-            let _turn = turns.take().unwrap();
+            let _turn = turns.take(|| false).unwrap();
             panic!("half-way");
         }));
         assert!(panicked.is_err());
-        assert_eq!(*turns.take().unwrap(), 1);
+        assert_eq!(*turns.take(|| false).unwrap(), 1);
     }
 }

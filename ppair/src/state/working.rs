@@ -95,13 +95,45 @@ impl<T> Drop for Buffer<T> {
 /// The working copy. Any number of threads read it; the one that has the turn to commit reads it too, and is the only one that
 /// changes it, after its commit was published.
 pub(crate) struct Working<T> {
-    buffer: UnsafeCell<Buffer<T>>,
-    /// How many threads read it, or [`CHANGING`]: while the committing thread copies what it has committed, and never while code of
-    /// the user's runs in it. Not the standard library's lock, in which new readers wait for a writer that waits for earlier ones.
+    value: UnsafeCell<Value<T>>,
+    /// How many threads read it, with [`CHANGING`] and [`ANNOUNCED`]. Not the standard library's lock: there a thread that reads while it
+    /// reads may wait for a writer that waits for it.
     readers: AtomicU32,
 }
 
-const CHANGING: u32 = u32::MAX;
+struct Value<T> {
+    buffer: Buffer<T>,
+    generation: u64,
+}
+
+/// The committing thread copies what it has committed; never while code of the user's runs in it.
+const CHANGING: u32 = 1 << 31;
+/// The committing thread waits for the readers, and nobody becomes one before it is done.
+const ANNOUNCED: u32 = 1 << 30;
+/// How often the committing thread looks before it announces itself.
+const LOOKS: u32 = 200;
+
+/// A thread that waits for another one: it looks again at once, then lets others run, then sleeps.
+#[derive(Debug, Default)]
+struct Patience {
+    looks: u32,
+}
+
+impl Patience {
+    fn wait(&mut self) {
+        self.looks = self.looks.saturating_add(1);
+        match self.looks {
+            0..64 => core::hint::spin_loop(),
+            64..512 => std::thread::yield_now(),
+            _ => std::thread::sleep(core::time::Duration::from_micros(100)),
+        }
+    }
+
+    /// Every so often.
+    fn is_long(&self) -> bool {
+        self.looks % 64 == 63
+    }
+}
 
 /// One reader less, also if it panics.
 struct Reader<'a>(&'a AtomicU32);
@@ -112,6 +144,16 @@ impl Drop for Reader<'_> {
     }
 }
 
+/// Who reads.
+pub(crate) trait Who {
+    /// Whether others may be waiting for this thread, because it is in a closure of a checkpoint: then it waits for no commit that has
+    /// only been announced.
+    fn is_waited_for(&self) -> bool;
+
+    /// Whether this process is a fork of the worker, in which the committing thread does not exist.
+    fn is_forked(&self) -> bool;
+}
+
 // SAFETY: the buffer is owned memory that holds a `T`.
 unsafe impl<T: Send> Send for Working<T> {}
 // SAFETY: a `&T` is handed to several threads at once, and a `T` is only plain values without interior mutability (the contract of
@@ -119,39 +161,68 @@ unsafe impl<T: Send> Send for Working<T> {}
 unsafe impl<T: HardState + Send> Sync for Working<T> {}
 
 impl<T: HardState> Working<T> {
-    pub(crate) fn new(buffer: Buffer<T>) -> Self {
+    pub(crate) fn new(buffer: Buffer<T>, generation: u64) -> Self {
         Self {
-            buffer: UnsafeCell::new(buffer),
+            value: UnsafeCell::new(Value { buffer, generation }),
             readers: AtomicU32::new(0),
         }
     }
 
-    /// Lets `look` see the value.
-    pub(crate) fn read<R>(&self, look: impl FnOnce(&T) -> R) -> R {
-        let mut readers = self.readers.load(Ordering::Relaxed);
-        loop {
-            if readers >= CHANGING - 1 {
-                // For as long as a copy takes.
-                core::hint::spin_loop();
-                readers = self.readers.load(Ordering::Relaxed);
-                continue;
-            }
-            let one_more = self.readers.compare_exchange_weak(
-                readers,
-                readers + 1,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            );
-            match one_more {
-                Ok(_) => break,
-                Err(now) => readers = now,
-            }
+    /// Lets `look` see the value and its generation.
+    ///
+    /// # Panics
+    ///
+    /// In a process that was forked while another thread changed the value: it stays half-changed there.
+    pub(crate) fn read<R>(&self, who: &impl Who, look: impl FnOnce(&T, u64) -> R) -> R {
+        let readers = self.readers.load(Ordering::Relaxed);
+        let is_counted = readers < ANNOUNCED - 1
+            && self
+                .readers
+                .compare_exchange(readers, readers + 1, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok();
+        if !is_counted {
+            self.wait_to_read(who);
         }
         let reader = Reader(&self.readers);
         // SAFETY: as long as this thread counts as a reader, nobody makes changes.
-        let result = look(unsafe { &*self.buffer.get() }.value());
+        let Value { buffer, generation } = unsafe { &*self.value.get() };
+        let result = look(buffer.value(), *generation);
         drop(reader);
         result
+    }
+
+    /// Until this thread counts as a reader.
+    #[cold]
+    fn wait_to_read(&self, who: &impl Who) {
+        let mut patience = Patience::default();
+        // Once known, it stays so for as long as the thread waits here.
+        let mut goes_first = who.is_waited_for();
+        loop {
+            let readers = self.readers.load(Ordering::Relaxed);
+            let is_open = readers & CHANGING == 0 && (goes_first || readers & ANNOUNCED == 0);
+            // Not so many that they would be taken for an announcement.
+            if is_open && readers & !ANNOUNCED < ANNOUNCED - 1 {
+                let one_more = self.readers.compare_exchange_weak(
+                    readers,
+                    readers + 1,
+                    Ordering::Acquire,
+                    Ordering::Relaxed,
+                );
+                if one_more.is_ok() {
+                    return;
+                }
+                core::hint::spin_loop();
+                continue;
+            }
+            patience.wait();
+            if patience.is_long() && who.is_forked() {
+                assert!(
+                    readers & CHANGING == 0,
+                    "this process was forked while another thread committed, so that its copy of the hard state is half-changed"
+                );
+                goes_first = true;
+            }
+        }
     }
 
     /// The buffer, for the thread that has the turn to commit.
@@ -161,30 +232,81 @@ impl<T: HardState> Working<T> {
     /// This thread has the turn, and makes no change as long as it uses the result.
     pub(crate) unsafe fn in_turn(&self) -> &Buffer<T> {
         // SAFETY: nobody but the thread that has the turn makes changes.
-        unsafe { &*self.buffer.get() }
+        let value = unsafe { &*self.value.get() };
+        &value.buffer
     }
 
-    /// Makes a change. Readers come first: it waits until none is reading, and none waits for longer than `change` takes.
+    /// The generation of the value, for the thread that has the turn to commit.
+    ///
+    /// # Safety
+    ///
+    /// This thread has the turn.
+    pub(crate) unsafe fn generation(&self) -> u64 {
+        // SAFETY: nobody but the thread that has the turn makes changes, and it makes none here.
+        let value = unsafe { &*self.value.get() };
+        value.generation
+    }
+
+    /// Puts another buffer in the place of this one, which it returns: giving back its memory takes longer than readers are to wait.
+    ///
+    /// # Safety
+    ///
+    /// As [`write`](Self::write).
+    pub(crate) unsafe fn replace(&self, generation: u64, mut buffer: Buffer<T>) -> Buffer<T> {
+        // SAFETY: the caller's obligations are the same.
+        unsafe { self.write(generation, |now| core::mem::swap(now, &mut buffer)) };
+        buffer
+    }
+
+    /// Makes the change that leads to this generation. It waits until no thread is reading: for a short while as anybody, and then
+    /// announced, so that those who come later wait for it. None of them waits longer than the readers before it and `change` take.
     ///
     /// # Safety
     ///
     /// This thread has the turn to commit, and uses nothing that [`in_turn`](Self::in_turn) returned.
-    pub(crate) unsafe fn write(&self, change: impl FnOnce(&mut Buffer<T>)) {
-        let mut looks = 0_u32;
-        while self
-            .readers
-            .compare_exchange_weak(0, CHANGING, Ordering::Acquire, Ordering::Relaxed)
-            .is_err()
-        {
-            looks += 1;
-            if looks % 64 == 0 {
-                std::thread::yield_now();
-            }
-            core::hint::spin_loop();
+    pub(crate) unsafe fn write(&self, generation: u64, change: impl FnOnce(&mut Buffer<T>)) {
+        let at_once =
+            self.readers
+                .compare_exchange(0, CHANGING, Ordering::Acquire, Ordering::Relaxed);
+        if at_once.is_err() {
+            self.wait_to_write();
         }
         // SAFETY: there is no reader and none comes in, and no other thread makes changes.
-        change(unsafe { &mut *self.buffer.get() });
+        let value = unsafe { &mut *self.value.get() };
+        change(&mut value.buffer);
+        value.generation = generation;
         // Nobody counts on top of it.
         self.readers.store(0, Ordering::Release);
+    }
+
+    #[cold]
+    fn wait_to_write(&self) {
+        let mut patience = Patience::default();
+        loop {
+            // Announced or not, there is no reader.
+            let readers = self.readers.load(Ordering::Relaxed);
+            if readers & !ANNOUNCED == 0 {
+                let changing = self.readers.compare_exchange_weak(
+                    readers,
+                    CHANGING,
+                    Ordering::Acquire,
+                    Ordering::Relaxed,
+                );
+                if changing.is_ok() {
+                    return;
+                }
+                continue;
+            }
+            patience.wait();
+            if patience.looks == LOOKS {
+                self.readers.fetch_or(ANNOUNCED, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Whether a committing thread waits for the readers.
+    #[cfg(test)]
+    pub(crate) fn is_announced(&self) -> bool {
+        self.readers.load(Ordering::Relaxed) & ANNOUNCED != 0
     }
 }

@@ -70,6 +70,16 @@ pub(crate) fn write_at(fd: &OwnedFd, mut offset: usize, mut bytes: &[u8]) -> Res
     Ok(())
 }
 
+/// Which file it is: device and number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity(u64, u64);
+
+/// Which file a descriptor leads to now.
+pub(crate) fn identity(fd: &OwnedFd) -> Result<Identity, Errno> {
+    let found = fstat(fd)?;
+    Ok(Identity(found.st_dev, found.st_ino))
+}
+
 /// Moves a descriptor above those of standard input, output and error, whose numbers are free if a program has closed them:
 /// what is printed must not end up in a memory file.
 pub(crate) fn above_standard(fd: OwnedFd) -> Result<OwnedFd, Errno> {

@@ -33,9 +33,6 @@ impl WatchDog {
             // Those of a worker that ended in order, and what others have left since.
             self.clear_orphans();
         }
-        if core::mem::take(&mut self.steps_back) {
-            self.step_back();
-        }
         self.incarnation = self.incarnation.wrapping_add(1);
         let handed_over = self
             .segment
@@ -44,6 +41,10 @@ impl WatchDog {
             .and_then(|()| self.segment.fence(self.incarnation));
         if let Err(errno) = handed_over {
             self.complain("pwrite", errno);
+        }
+        // After the takeover: what was written and never published is void from there on, and no rung of the ladder.
+        if core::mem::take(&mut self.steps_back) {
+            self.step_back();
         }
         self.generation = self.segment.generation();
         for (proof, region) in self.proofs.iter_mut().zip(self.segment.regions()) {

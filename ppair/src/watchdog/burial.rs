@@ -9,6 +9,7 @@ use crate::config::Orphans;
 use crate::death::{Death, last_words};
 use crate::event::Event as Say;
 use crate::exit::{Ending, Exit, Reason};
+use crate::resume::NO_GENERATION;
 use crate::sys::signal::{SIGCHLD, SIGKILL, Set};
 use crate::sys::wait::{Change, Children, Reaped};
 use crate::sys::{Errno, children, clock, signal, wait};
@@ -75,8 +76,8 @@ impl WatchDog {
             max_rss_kib,
             generation: self.segment.generation(),
         });
-        let progressed =
-            death.generation != self.generation || death.uptime >= self.options.healthy_after;
+        let has_committed = self.generation == NO_GENERATION || death.generation > self.generation;
+        let progressed = has_committed || death.uptime >= self.options.healthy_after;
         self.counters.count_death(death);
         self.alarms.forget_worker();
         if progressed {
