@@ -55,7 +55,7 @@ pub(crate) fn begin(
         restarts,
         since: now,
         attempts: 0,
-        not_before: now + options.restart_delay,
+        not_before: now.saturating_add(options.restart_delay),
     };
     *DEGRADED.lock().unwrap_or_else(PoisonError::into_inner) = Some(degraded);
     checkpoint::set_after_commit(try_to_repair);
@@ -74,7 +74,7 @@ fn try_to_repair() {
     if now < degraded.not_before {
         return;
     }
-    degraded.not_before = now + degraded.options.restart_delay;
+    degraded.not_before = now.saturating_add(degraded.options.restart_delay);
     if wait::has_children() || process::holds_record_locks() || process::has_timers() {
         return;
     }

@@ -52,6 +52,14 @@ pub(crate) fn timeout() -> Option<Duration> {
     CHEST.get().map(|chest| chest.timeout)
 }
 
+/// The worker goes on under another number, after a repair.
+pub(crate) fn renumber(from: u32, to: u32) {
+    if let Some(chest) = CHEST.get() {
+        // As for `put`.
+        let _ = chest.segment.hearts().renumber(from, to);
+    }
+}
+
 impl Chest {
     fn put(&self, number: usize, pulse: Pulse) {
         // A process that the worker has forked is not the worker, and must not seem to be alive in its place.
@@ -66,6 +74,9 @@ impl Chest {
     }
 
     fn take(&self, name: &str) -> Option<usize> {
+        if self.identity.unforked.get() == 0 {
+            return None;
+        }
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let number = taken.iter().position(|taken| !taken)?;
         taken[number] = true;
@@ -124,7 +135,8 @@ pub fn alive() {
 pub fn heart(name: &str) -> Heart {
     let number = CHEST.get().and_then(|chest| {
         let number = chest.take(name);
-        if number.is_none() && !chest.is_full.swap(true, Ordering::Relaxed) {
+        let is_worker = chest.identity.unforked.get() != 0;
+        if number.is_none() && is_worker && !chest.is_full.swap(true, Ordering::Relaxed) {
             let reason = format!(
                 "the worker has {} hearts; `{name}` is not watched over",
                 HEARTS - 1

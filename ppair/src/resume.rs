@@ -160,15 +160,20 @@ impl Relay {
         let prepared = self
             .world
             .reset_dispositions()
-            .and_then(|()| memory::set_inherited(self.segment, true))
-            .and_then(|()| {
-                self.tether
-                    .map_or(Ok(()), |tether| tether.set_inherited(true))
-            });
-        match prepared {
+            .and_then(|()| self.set_inherited(true));
+        let errno = match prepared {
             Ok(()) => self.image.exec(),
             Err(errno) => errno,
-        }
+        };
+        // Nothing else that this process may start is to have them. If that fails too, nothing is lost but tidiness.
+        let _ = self.set_inherited(false);
+        errno
+    }
+
+    fn set_inherited(&self, inherited: bool) -> Result<(), Errno> {
+        memory::set_inherited(self.segment, inherited)?;
+        self.tether
+            .map_or(Ok(()), |tether| tether.set_inherited(inherited))
     }
 }
 

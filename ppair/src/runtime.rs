@@ -7,7 +7,9 @@ use std::thread::{self, Thread};
 
 use tokio::runtime::Handle;
 
+use crate::event::Event as Say;
 use crate::heart::{self, Heart, heart};
+use crate::log::say;
 
 /// The longest time between two probes.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(1);

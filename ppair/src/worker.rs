@@ -10,6 +10,7 @@ use crate::config::OnWatchdogDeath;
 use crate::counters::Counters;
 use crate::death::Death;
 use crate::event::Event as Say;
+use crate::heart;
 use crate::log::say;
 use crate::state::HardState;
 use crate::state::checkpoint::{Checkpoint, Identity};
@@ -201,6 +202,7 @@ impl Worker {
 
     /// The degraded watch dog was forked, and this is the child: a worker like any other.
     pub(crate) fn repaired(&self, incarnation: u32) {
+        heart::renumber(self.incarnation(), incarnation);
         self.inner.incarnation.store(incarnation, Ordering::Relaxed);
         self.inner.unforked.set(incarnation);
         self.inner.degraded.store(false, Ordering::Relaxed);

@@ -134,6 +134,19 @@ impl<'a> Hearts<'a> {
         heart.store(CLAIM, claim, Ordering::Release)
     }
 
+    /// The worker goes on under another number, after a repair: its hearts are that one's from here on.
+    pub(crate) fn renumber(&self, from: u32, to: u32) -> Result<(), Errno> {
+        (0..HEARTS).try_for_each(|number| {
+            let heart = self.heart(number);
+            let found = heart.load(CLAIM, Ordering::Relaxed);
+            if found >> 32 == u64::from(from) {
+                let pulse = found & u64::from(u32::MAX);
+                heart.store(CLAIM, u64::from(to) << 32 | pulse, Ordering::Release)?;
+            }
+            Ok(())
+        })
+    }
+
     /// Which heart of this incarnation is to be judged, and by which time: a beat before `floor`, when nobody could beat yet, is one of then. `None` if
     /// all of them rest.
     ///
@@ -149,13 +162,11 @@ impl<'a> Hearts<'a> {
         for number in 0..HEARTS {
             let heart = self.heart(number);
             let found = heart.load(CLAIM, Ordering::Acquire);
-            if found == claim(incarnation, Pulse::Paused) {
-                claimed = true;
-            }
+            // Also one that rests, or was given back: this worker has given signs of life, and said that there will be no more.
+            claimed |= found >> 32 == u64::from(incarnation);
             if found != claim(incarnation, Pulse::Beating) {
                 continue;
             }
-            claimed = true;
             let beat = Duration::from_nanos(heart.load(BEAT, Ordering::Relaxed));
             let beat = beat.min(now).max(floor);
             if weakest.is_none_or(|other| beat < other.beat) {
@@ -220,6 +231,28 @@ mod tests {
             assert_eq!(weakest(s(0)).heart.unwrap().as_str(), "main");
             hearts.put(0, 4, Pulse::Paused, s(9)).unwrap();
             assert_eq!(hearts.weakest(4, s(0), s(10)), None);
+        });
+    }
+
+    #[test]
+    fn a_worker_that_has_given_back_all_its_hearts_is_not_judged() {
+        with(|hearts, _| {
+            hearts.put(1, 4, Pulse::Beating, s(5)).unwrap();
+            hearts.put(1, 4, Pulse::Retired, s(6)).unwrap();
+            assert_eq!(hearts.weakest(4, s(0), s(100)), None);
+        });
+    }
+
+    #[test]
+    fn hearts_go_on_under_another_number_as_they_were() {
+        with(|hearts, _| {
+            hearts.put(1, 4, Pulse::Paused, s(5)).unwrap();
+            hearts.renumber(4, 5).unwrap();
+            assert_eq!(hearts.weakest(5, s(6), s(100)), None);
+            hearts.put(2, 5, Pulse::Beating, s(7)).unwrap();
+            hearts.renumber(5, 6).unwrap();
+            assert_eq!(hearts.weakest(6, s(6), s(100)).unwrap().beat, s(7));
+            assert_eq!(hearts.weakest(5, s(6), s(100)).unwrap().heart, None);
         });
     }
 

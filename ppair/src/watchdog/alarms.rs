@@ -62,6 +62,12 @@ pub(crate) struct Alarms {
 }
 
 impl Alarms {
+    /// The watch dog is awake, whatever it did before: from here on it is known whether it stands still.
+    pub(crate) fn begin(&mut self, now: Duration) {
+        self.awake = now;
+        self.excused = false;
+    }
+
     /// Sets an alarm, or takes it away.
     pub(crate) fn set(&mut self, alarm: Alarm, at: Option<Duration>) {
         self.at[alarm.number()] = at;
@@ -158,6 +164,16 @@ mod tests {
         assert_eq!(alarms.next(), Some(ms(70_000)));
         assert!(!alarms.wake(ms(70_400)), "a little late is late");
         assert_eq!(alarms.take_due(ms(70_400)), Some(STOP));
+    }
+
+    #[test]
+    fn what_was_before_the_watch_began_is_no_standing_still() {
+        let mut alarms = Alarms::default();
+        alarms.set(Alarm::Hang, Some(ms(5_001_000)));
+        alarms.begin(ms(5_000_000));
+        assert!(alarms.wake(ms(5_003_000)));
+        // So much as the watch dog was away, and not as long as the machine is up.
+        assert_eq!(alarms.next(), Some(ms(5_004_000)));
     }
 
     #[test]
