@@ -40,6 +40,7 @@ mod cases;
 mod end;
 mod event;
 mod fixture;
+pub mod namespace;
 mod power;
 mod process;
 mod random;
@@ -61,7 +62,8 @@ pub use nix::sys::signal::Signal;
 pub use nix::unistd::Pid;
 pub use power::{Power, lacks};
 pub use process::{
-    Activity, Memory, children, descendants, descriptors, eventually, is_alive, is_stopped, threads,
+    Activity, Memory, children, descendants, descriptors, eventually, is_alive, is_stopped,
+    is_zombie, threads, zombies,
 };
 pub use random::Random;
 pub use running::Running;
