@@ -26,7 +26,7 @@
 //! fails if the file that `MARKER` names is there, and makes it; with `setup-once-or-panic` it panics then.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio, abort, exit};
 use std::sync::mpsc;
@@ -237,10 +237,13 @@ fn read_line(mut input: &File) -> Option<String> {
     let mut line = Vec::new();
     let mut byte = [0];
     loop {
-        match input.read(&mut byte).expect("standard input can be read") {
-            0 => return None,
-            _ if byte == *b"\n" => break,
-            _ => line.push(byte[0]),
+        match input.read(&mut byte) {
+            // By a signal with a handler.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => panic!("standard input can be read: {error}"),
+            Ok(0) => return None,
+            Ok(_) if byte == *b"\n" => break,
+            Ok(_) => line.push(byte[0]),
         }
     }
     io::stdout()
