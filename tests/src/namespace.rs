@@ -1,4 +1,4 @@
-//! Programs as process 1 of a PID namespace of their own, as in a container.
+//! Programs in namespaces of their own: as process 1, as in a container, or with other mounts.
 
 use std::ffi::OsStr;
 use std::os::unix::process::ExitStatusExt;
@@ -15,9 +15,12 @@ use crate::running::Running;
 const OPTIONS: [&str; 4] = ["--fork", "--pid", "--mount-proc", "--kill-child"];
 
 /// Whoever is not root is so in a user namespace.
+fn map() -> Option<&'static str> {
+    (!geteuid().is_root()).then_some("--map-root-user")
+}
+
 fn options() -> impl Iterator<Item = &'static str> {
-    let map = (!geteuid().is_root()).then_some("--map-root-user");
-    map.into_iter().chain(OPTIONS)
+    map().into_iter().chain(OPTIONS)
 }
 
 /// `unshare`; add the program.
@@ -31,6 +34,13 @@ pub(crate) fn unshare() -> Command {
 #[must_use]
 pub fn as_process_1(program: impl AsRef<OsStr>) -> Fixture {
     Fixture::new("unshare").args(options()).arg(program)
+}
+
+/// `program` with its own view of what is mounted. It becomes the process that is spawned.
+#[must_use]
+pub fn in_mount_namespace(program: impl AsRef<OsStr>) -> Fixture {
+    let fixture = Fixture::new("unshare").args(map());
+    fixture.arg("--mount").arg(program)
 }
 
 /// Process 1, by the number that it has out here. It must have said something already, so that it is there.

@@ -147,13 +147,14 @@ fn main() {
             "counters" => {
                 let counters = worker.counters();
                 println!(
-                    "counters restarts={} deaths={} exits={} signals={} panics={} outage={} watchdog={}",
+                    "counters restarts={} deaths={} exits={} signals={} panics={} outage={} outage_ns={} watchdog={}",
                     counters.restarts(),
                     counters.deaths(),
                     counters.exits(),
                     counters.signals(),
                     counters.panics(),
                     counters.outage().is_some(),
+                    counters.outage().unwrap_or_default().as_nanos(),
                     worker.has_watchdog(),
                 );
             }
