@@ -128,12 +128,12 @@ fn nobody_is_refused_while_workers_crash() {
         };
         let clients: Vec<_> = (0..CLIENTS).map(client).collect();
         // Whatever comes of it, the clients end.
-        let killer = scope.spawn(|| crash(&mut pair, address, crashes, &tally));
-        let killed = killer.join();
+        let crashing = scope.spawn(|| crash(&mut pair, address, crashes, &tally));
+        let outcome = crashing.join();
         tally.ended.store(true, Ordering::Relaxed);
         let answers = clients.into_iter().map(thread::ScopedJoinHandle::join);
         let answers: Result<_, _> = answers.collect();
-        killed.expect("every worker crashed as it should");
+        outcome.expect("every worker crashed as it should");
         answers.expect("nobody was refused, and nobody waited for ever")
     });
     let seconds = begin.elapsed().as_secs_f64();

@@ -91,7 +91,7 @@ fn with_stat<R>(pid: i32, look: impl FnOnce(&[u8]) -> Option<R>) -> Option<R> {
     look(text.get(..read)?)
 }
 
-/// A field of `/proc/PID/stat` behind the name (proc_pid_stat(5)): 0 is the state, 1 the parent. The name is in brackets, and there may be anything in it.
+/// A field of `/proc/PID/stat` behind the name (`proc_pid_stat(5)`): 0 is the state, 1 the parent. The name is in brackets, and there may be anything in it.
 fn field(stat: &[u8], number: usize) -> Option<&str> {
     let behind_name = stat.iter().rposition(|&byte| byte == b')')? + 1;
     // The end may be cut in the middle of anything, and is not wanted.

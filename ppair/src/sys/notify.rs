@@ -1,4 +1,4 @@
-//! The socket of a service manager: sd_notify(3), the protocol behind `Type=notify`. One datagram a message.
+//! The socket of a service manager: `sd_notify(3)`, the protocol behind `Type=notify`. One datagram a message.
 //!
 //! Crates that speak it allocate for each message; the watch dog must not.
 

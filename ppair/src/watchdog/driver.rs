@@ -19,7 +19,7 @@ use crate::exit::Exit;
 use crate::log::say;
 use crate::progress::{DeathWindow, Ladder};
 use crate::resume::{Baton, Relay};
-use crate::state::hearts::Weakest;
+use crate::state::hearts::{Name, Weakest};
 use crate::state::segment::Segment;
 use crate::sys::process::Alone;
 use crate::sys::signal::SIGCHLD;
@@ -59,6 +59,8 @@ pub(crate) struct Equipment {
 }
 
 /// The watch dog.
+// The flags have nothing to do with each other: they are no state machine in disguise.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug)]
 pub(crate) struct WatchDog {
     pub(super) machine: Machine,
@@ -486,7 +488,7 @@ impl WatchDog {
         self.tell(&Say::Hung {
             worker: worker.pid,
             incarnation: self.incarnation,
-            heart: hung.heart.as_ref().map(|heart| heart.as_str()),
+            heart: hung.heart.as_ref().map(Name::as_str),
             silent: clock::now().saturating_sub(hung.beat),
         });
     }

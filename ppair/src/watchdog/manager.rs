@@ -1,4 +1,4 @@
-//! What a service manager hears of the pair, if one started it with `Type=notify`: sd_notify(3). A part of the driver.
+//! What a service manager hears of the pair, if one started it with `Type=notify`: `sd_notify(3)`. A part of the driver.
 //!
 //! The watch dog speaks for the worker, as it is the process that the manager knows. The variables that lead to the manager are hidden from the worker
 //! and so from the worker's own children, which are none of the manager's business.
@@ -20,7 +20,7 @@ use crate::sys::{Errno, clock, process};
 
 /// Where the manager listens.
 const SOCKET: &str = "NOTIFY_SOCKET";
-/// How long it waits for a sign of life, in microseconds: sd_watchdog_enabled(3).
+/// How long it waits for a sign of life, in microseconds: `sd_watchdog_enabled(3)`.
 const PING_MICROSECONDS: &str = "WATCHDOG_USEC";
 /// From whom.
 const PING_PROCESS: &str = "WATCHDOG_PID";

@@ -36,6 +36,8 @@ use nix::sys::signal::{SigHandler, Signal, raise};
 use nix::unistd::{Uid, setuid};
 use ppair::{Checkpoint, Config, Pair};
 
+// One arm for each command reads best.
+#[allow(clippy::too_many_lines)]
 fn main() {
     let argument = std::env::args().nth(1).unwrap_or_default();
     let pair = Pair::new(Config::new());
