@@ -41,6 +41,7 @@ mod end;
 mod event;
 mod fixture;
 mod manager;
+pub mod namespace;
 mod power;
 mod process;
 mod random;
@@ -63,7 +64,8 @@ pub use nix::sys::signal::Signal;
 pub use nix::unistd::Pid;
 pub use power::{Power, lacks};
 pub use process::{
-    Activity, Memory, children, descendants, descriptors, eventually, is_alive, is_stopped, threads,
+    Activity, Memory, children, descendants, descriptors, eventually, is_alive, is_stopped,
+    is_zombie, threads, zombies,
 };
 pub use random::Random;
 pub use running::Running;

@@ -33,6 +33,18 @@ impl Power {
         )
     }
 
+    /// PID namespaces: `unshare` is installed and may make one.
+    #[must_use]
+    pub fn namespaces() -> Self {
+        let probe = crate::namespace::unshare()
+            .arg("true")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        Self::new("namespaces", probe.is_ok_and(|status| status.success()))
+    }
+
     /// Root: to become another user, to make cgroups.
     #[must_use]
     pub fn root() -> Self {

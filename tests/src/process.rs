@@ -68,6 +68,20 @@ pub fn is_alive(pid: Pid) -> bool {
     kill(pid, None).is_ok() && stat(pid).is_some_and(|(state, _)| !matches!(state, 'Z' | 'X'))
 }
 
+/// Whether a process has ended, and nobody has asked for its status yet.
+#[must_use]
+pub fn is_zombie(pid: Pid) -> bool {
+    stat(pid).is_some_and(|(state, _)| state == 'Z')
+}
+
+/// Those of the descendants that are zombies.
+#[must_use]
+pub fn zombies(root: Pid) -> Vec<Pid> {
+    let mut found = descendants(root);
+    found.retain(|&pid| is_zombie(pid));
+    found
+}
+
 /// Whether all threads of a process have come to a stop: they do so some time after the signal.
 #[must_use]
 pub fn is_stopped(pid: Pid) -> bool {
@@ -228,7 +242,9 @@ mod tests {
         eventually("a zombie", Duration::from_secs(10), || {
             (!is_alive(pid)).then_some(())
         });
+        assert!(is_zombie(pid) && zombies(nix::unistd::getpid()).contains(&pid));
         child.wait().expect("it can be waited for");
+        assert!(!is_zombie(pid));
     }
 
     #[test]

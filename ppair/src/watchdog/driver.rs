@@ -73,6 +73,8 @@ pub(crate) struct Equipment {
 }
 
 /// The watch dog.
+// The flags have nothing to do with each other: they are no state machine in disguise.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug)]
 pub(crate) struct WatchDog {
     pub(super) machine: Machine,

@@ -28,7 +28,7 @@
 //! fails if the file that `MARKER` names is there, and makes it; with `setup-once-or-panic` it panics then.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio, abort, exit};
@@ -39,6 +39,8 @@ use nix::sys::signal::{SigHandler, Signal, raise};
 use nix::unistd::{Uid, setuid};
 use ppair::{Checkpoint, Config, Pair};
 
+// One arm for each command reads best.
+#[allow(clippy::too_many_lines)]
 fn main() {
     let argument = std::env::args().nth(1).unwrap_or_default();
     let pair = Pair::new(Config::new());
@@ -150,13 +152,14 @@ fn main() {
             "counters" => {
                 let counters = worker.counters();
                 println!(
-                    "counters restarts={} deaths={} exits={} signals={} panics={} outage={} watchdog={}",
+                    "counters restarts={} deaths={} exits={} signals={} panics={} outage={} outage_ns={} watchdog={}",
                     counters.restarts(),
                     counters.deaths(),
                     counters.exits(),
                     counters.signals(),
                     counters.panics(),
                     counters.outage().is_some(),
+                    counters.outage().unwrap_or_default().as_nanos(),
                     worker.has_watchdog(),
                 );
             }
@@ -255,10 +258,13 @@ fn read_line(mut input: &File) -> Option<String> {
     let mut line = Vec::new();
     let mut byte = [0];
     loop {
-        match input.read(&mut byte).expect("standard input can be read") {
-            0 => return None,
-            _ if byte == *b"\n" => break,
-            _ => line.push(byte[0]),
+        match input.read(&mut byte) {
+            // By a signal with a handler.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => panic!("standard input can be read: {error}"),
+            Ok(0) => return None,
+            Ok(_) if byte == *b"\n" => break,
+            Ok(_) => line.push(byte[0]),
         }
     }
     io::stdout()
