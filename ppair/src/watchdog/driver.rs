@@ -23,7 +23,7 @@ use crate::resume::{Baton, Relay};
 use crate::state::hearts::{Name, Weakest};
 use crate::state::segment::Segment;
 use crate::sys::process::Alone;
-use crate::sys::signal::SIGCHLD;
+use crate::sys::signal::{SIGCHLD, Set};
 use crate::sys::tether::Tether;
 use crate::sys::{Errno, children, clock, process, signal};
 use crate::worker::Beginning;
@@ -31,6 +31,9 @@ use crate::world::{WAITED, World};
 
 /// How long the watch dog rests when the system refuses to let it wait.
 pub(super) const REST: Duration = Duration::from_millis(10);
+
+/// How soon a signal that the system has refused to send is sent again.
+const SEND_AGAIN: Duration = Duration::from_millis(50);
 
 /// The worker that runs.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +95,8 @@ pub(crate) struct WatchDog {
     /// Children that were there before the first worker: `setup` has started them.
     pub(super) others: Vec<i32>,
     pub(super) signs: Signs,
+    /// Signals that the system has refused to send to the worker.
+    unsent: Set,
     /// The generation when the worker started: more than that is progress.
     pub(super) generation: u64,
     pub(super) last_death: Option<Death>,
@@ -153,6 +158,7 @@ impl WatchDog {
             worker: None,
             others: Vec::new(),
             signs: Signs::default(),
+            unsent: Set::of(&[]),
             generation: segment.generation(),
             last_death: None,
             counters: Counters::default(),
@@ -167,14 +173,29 @@ impl WatchDog {
             failed: None,
         };
         if options.orphans == Orphans::Kill {
-            let adopts = process::adopt_orphans();
-            let mut others = Vec::new();
-            if let Err(errno) = adopts.and_then(|()| children::for_each(|pid| others.push(pid))) {
+            if let Err(errno) = process::adopt_orphans() {
                 dog.complain("prctl", errno);
             }
-            dog.others = others;
+            if let Err(errno) = dog.list_others() {
+                dog.complain("getdents64", errno);
+                // Nobody knows what `setup` has started, so nothing is killed.
+                dog.options.orphans = Orphans::Keep;
+            }
         }
         dog
+    }
+
+    /// Puts down which children there are. Several times, if need be: the system may be short of something for a moment.
+    fn list_others(&mut self) -> Result<(), Errno> {
+        let mut listed = Ok(());
+        for _ in 0..3 {
+            self.others.clear();
+            listed = children::for_each(|pid| self.others.push(pid));
+            if listed.is_ok() {
+                break;
+            }
+        }
+        listed
     }
 
     /// A watch dog that goes on where `baton` was handed over.
@@ -216,6 +237,7 @@ impl WatchDog {
             floor: worker.since,
             ..Signs::default()
         };
+        self.unsent = Set::of(&[]);
         self.alarms
             .set(Alarm::Healthy, self.options.first_healthy(worker.since));
         self.alarms.set(Alarm::Hang, self.hang_at(worker.since));
@@ -270,6 +292,11 @@ impl WatchDog {
             Ok(None) => None,
             Err(errno) => {
                 self.complain("sigtimedwait", errno);
+                // If that goes on, there is another way to learn of signals, if a poorer one.
+                let taken = signal::take_pending(WAITED).unwrap_or_default();
+                if let Some(taken) = taken {
+                    return self.on_signal(taken);
+                }
                 std::thread::sleep(REST);
                 None
             }
@@ -290,7 +317,7 @@ impl WatchDog {
                         return Some(role);
                     }
                 }
-                Alarm::Retry => {}
+                Alarm::Retry => self.send_again(),
                 Alarm::Healthy => self.look_at_health(now),
                 Alarm::Hang => self.look_at_hearts(now),
                 Alarm::Ping => self.ping_manager(now),
@@ -411,7 +438,18 @@ impl WatchDog {
             // The worker is not reaped yet, so its id cannot belong to anybody else.
             if let Err(errno) = signal::kill(worker.pid, signal) {
                 self.complain("kill", errno);
+                self.unsent = self.unsent.with(signal);
+                let later = clock::now().saturating_add(SEND_AGAIN);
+                self.alarms.at_the_latest(Alarm::Retry, later);
             }
+        }
+    }
+
+    /// Sends what could not be sent: a worker that is to stop must not live on because a signal was lost.
+    fn send_again(&mut self) {
+        let unsent = core::mem::replace(&mut self.unsent, Set::of(&[]));
+        for signal in (1..=64).filter(|&signal| unsent.has(signal)) {
+            self.send(signal);
         }
     }
 
