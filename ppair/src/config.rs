@@ -183,6 +183,16 @@ impl Options {
     /// A worker is looked at after this time at the earliest.
     pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
 
+    /// Whether a worker ends with its watch dog.
+    pub(crate) fn ends_with_watchdog(&self) -> bool {
+        self.on_watchdog_death == OnWatchdogDeath::Exit
+    }
+
+    /// How long a worker has that is to end; `None` for any time.
+    pub(crate) fn grace(&self) -> Option<Duration> {
+        (self.stop_timeout != Duration::MAX).then_some(self.stop_timeout)
+    }
+
     /// When the checkpoints of a worker that started then count as healthy; `None` if that is beyond all time.
     pub(crate) fn first_healthy(&self, since: Duration) -> Option<Duration> {
         since.checked_add(self.healthy_after.max(Self::SHORTEST))

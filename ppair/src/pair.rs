@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use std::io::Write;
 use std::panic::{self, AssertUnwindSafe};
 
-use crate::config::{Config, OnWatchdogDeath, Options};
+use crate::config::{Config, Options};
 use crate::counters::Counters;
 use crate::environment::{self, Environment};
 use crate::event::Event as Say;
@@ -420,6 +420,7 @@ impl<S: 'static> Pair<S> {
                 counters: Counters::default(),
                 died_at: None,
             };
+            manager.tell_alone();
             let contact = Contact {
                 tether: None,
                 manager: Some(Box::leak(Box::new(manager))),
@@ -429,8 +430,11 @@ impl<S: 'static> Pair<S> {
         }
         let alone = only_one_thread();
         let (world, tether, watchdog) = match resumed {
-            None => (World::enter(), make_tether(options.on_watchdog_death), None),
+            None => (World::enter(), make_tether(&options), None),
             Some((baton, tether)) => {
+                if let Some(tether) = tether.as_ref().filter(|_| options.ends_with_watchdog()) {
+                    tether.prepare_end_again(options.grace());
+                }
                 let world = World::resume(baton.mask, baton.ignored);
                 (Ok(world), tether, Some(baton))
             }
@@ -519,8 +523,8 @@ fn the_manager() -> Manager {
 }
 
 /// Without one the pair goes on: a worker then learns of its watch dog's death in the second best way.
-fn make_tether(then: OnWatchdogDeath) -> Option<Tether> {
-    let made = Tether::new(then == OnWatchdogDeath::Exit);
+fn make_tether(options: &Options) -> Option<Tether> {
+    let made = Tether::new(options.ends_with_watchdog(), options.grace());
     made.inspect_err(|errno| {
         say(&Say::Failed {
             call: "socketpair",

@@ -42,9 +42,16 @@ pub fn watch_runtime(name: &str, runtime: &Handle) -> RuntimeHeart {
     let probing = thread::Builder::new()
         .name("ppair-heart".to_owned())
         .spawn(move || probe(&runtime, &heart, &ends, every));
-    let probe = probing
-        .ok()
-        .map(|probing| (ended, probing.thread().clone()));
+    let probe = match probing {
+        Ok(probing) => Some((ended, probing.thread().clone())),
+        Err(error) => {
+            let reason = format!(
+                "no thread for the heart `{name}`, so nobody watches over the runtime: {error}"
+            );
+            say(&Say::Warning { reason: &reason });
+            None
+        }
+    };
     RuntimeHeart { probe }
 }
 

@@ -414,7 +414,9 @@ fn a_limit_of_processes_degrades_and_a_raised_limit_repairs() {
     let folder = std::env::temp_dir().join(format!("ppair-limit-{user}"));
     fs::create_dir_all(&folder).unwrap();
     let program = folder.join("service");
-    fs::copy(SERVICE, &program).unwrap();
+    // By another process: a fixture that another thread starts just then would hold the copy open for writing, and nobody could run it.
+    let copied = Command::new("cp").arg(SERVICE).arg(&program).status();
+    assert!(copied.expect("there is `cp`").success());
     let limit = |pid: nix::unistd::Pid, processes: u32| {
         // The soft limit only, by the same user: that needs no power over resources.
         let status = Command::new("setpriv")

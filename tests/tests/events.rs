@@ -1,6 +1,8 @@
 //! `on_event`: typed events, in the watch dog.
 
-use ppair_tests::Fixture;
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use ppair_tests::{Fixture, is_alive};
 
 const EVENTS: &str = env!("CARGO_BIN_EXE_events");
 
@@ -50,4 +52,19 @@ fn a_function_that_panics_does_not_end_the_watch_dog() {
     let warnings = end.events("warning");
     assert_eq!(warnings.len(), 4, "one for each event");
     assert!(warnings[0].value("reason").contains("on_event"));
+}
+
+#[test]
+fn what_the_function_starts_is_not_taken_for_the_workers() {
+    let mut pair = Fixture::new(EVENTS).arg("starts").spawn();
+    let started: Vec<Pid> = (0..3)
+        .map(|_| Pid::from_raw(pair.stdout_line().parse().expect("a number")))
+        .collect();
+    let stopped = pair.event("stopped");
+    assert_eq!(stopped.value("code"), "0");
+    for pid in started {
+        assert!(is_alive(pid), "{pid}");
+        pair.kill(pid, Signal::SIGKILL);
+    }
+    pair.finish().expect_code(0);
 }

@@ -1,10 +1,13 @@
 //! A worker that gives no sign of life is ended and restarted; one that merely stands still is not.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use ppair_tests::{Fixture, Running, eventually, is_stopped, value};
+use nix::unistd::Pid;
+use ppair_tests::{Fixture, Power, Running, eventually, is_stopped, lacks, value};
 
 const SERVICE: &str = env!("CARGO_BIN_EXE_service");
 const TIMEOUT: Duration = Duration::from_millis(300);
@@ -144,6 +147,8 @@ fn has_lived_on_after_stop(mut pair: Running) {
     let end = pair.finish();
     end.expect_code(7);
     assert_eq!(end.events("hung").len(), 0);
+    // Nor is it said that it hung.
+    assert_eq!(end.events("died")[0].value("cause"), "exit");
 }
 
 #[test]
@@ -158,4 +163,74 @@ fn a_worker_that_never_gives_a_sign_of_life_hangs_from_its_start_on() {
     let end = pair.finish();
     end.expect_code(70);
     assert_eq!(end.events("gave_up").len(), 1);
+}
+
+/// A freezer's group, as `docker pause` uses one; `None` where there is none to be had.
+struct Freezer {
+    folder: PathBuf,
+    /// The file that freezes, and the words for it.
+    switch: (&'static str, &'static str, &'static str),
+}
+
+impl Freezer {
+    fn new() -> Option<Self> {
+        let name = format!("ppair-tests-{}", std::process::id());
+        let kinds = [
+            (
+                "/sys/fs/cgroup/freezer",
+                ("freezer.state", "FROZEN", "THAWED"),
+            ),
+            ("/sys/fs/cgroup", ("cgroup.freeze", "1", "0")),
+        ];
+        kinds.into_iter().find_map(|(root, switch)| {
+            let folder = Path::new(root).join(&name);
+            fs::create_dir(&folder).ok()?;
+            let freezer = Self { folder, switch };
+            freezer.folder.join(switch.0).exists().then_some(freezer)
+        })
+    }
+
+    fn add(&self, pid: Pid) {
+        let file = self.folder.join("cgroup.procs");
+        fs::write(file, pid.to_string()).expect("a process can be moved");
+    }
+
+    fn switch(&self, word: &str) {
+        fs::write(self.folder.join(self.switch.0), word).expect("it can be switched");
+    }
+}
+
+impl Drop for Freezer {
+    fn drop(&mut self) {
+        self.switch(self.switch.2);
+        // Its processes may take a moment to leave.
+        eventually("the group is empty", Duration::from_secs(10), || {
+            fs::remove_dir(&self.folder).ok()
+        });
+    }
+}
+
+#[test]
+fn a_pair_that_was_frozen_does_not_hang() {
+    let freezer = Freezer::new();
+    let power = Power::new("freezer", freezer.is_some());
+    let Some(freezer) = freezer.filter(|_| !lacks("a_pair_that_was_frozen_does_not_hang", &power))
+    else {
+        return;
+    };
+    let fixture = Fixture::new(SERVICE).stdin();
+    let mut pair = fixture.env("PPAIR_HANG_TIMEOUT", "2s").spawn();
+    let worker = pair.event("started").pid("worker");
+    pair.write_line("beats 700");
+    while !pair.stdout_line().starts_with("beats") {}
+    freezer.add(worker);
+    freezer.add(pair.pid());
+    // Nobody in it can say how long it was; it is thawed shortly before and after its time would be over.
+    for milliseconds in [1_500, 1_800, 2_100, 2_400] {
+        freezer.switch(freezer.switch.1);
+        thread::sleep(Duration::from_millis(milliseconds));
+        freezer.switch(freezer.switch.2);
+        thread::sleep(Duration::from_millis(900));
+    }
+    has_lived_on(pair);
 }

@@ -137,3 +137,32 @@ fn the_journal_gets_a_level_in_front_of_each_line() {
     assert_eq!(end.events("stopped").len(), 1);
     assert!(end.other_stderr().is_empty());
 }
+
+#[test]
+fn workers_that_are_ready_and_die_again_and_again_cost_the_next_ones_nothing() {
+    // What they have told the watch dog must not fill its way: that it is emptied would be taken for its death.
+    let manager = Manager::new();
+    let fixture = manager.of(Fixture::new(SERVICE).stdin());
+    let mut pair = fixture.env("PPAIR_MAX_RESTARTS", "unlimited").spawn();
+    for _ in 0..400 {
+        pair.write_line("add");
+        pair.write_line("ready");
+        pair.write_line("exit 1");
+        assert_eq!(pair.event("died").value("cause"), "exit");
+    }
+    pair.close_stdin();
+    let end = pair.finish();
+    end.expect_code(0);
+    assert_eq!(end.events("died").len(), 400);
+}
+
+#[test]
+fn without_a_watch_dog_the_manager_waits_for_no_sign_of_life() {
+    let manager = Manager::new();
+    let fixture = manager.of(Fixture::new(SERVICE).stdin());
+    let fixture = fixture.env("PPAIR", "off").env("WATCHDOG_USEC", "200000");
+    let mut pair = fixture.spawn();
+    assert_eq!(manager.next().0, "WATCHDOG_USEC=0");
+    pair.close_stdin();
+    pair.finish().expect_code(0);
+}

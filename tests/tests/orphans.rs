@@ -59,6 +59,8 @@ fn also_if_it_ended_in_order_and_is_restarted() {
     assert!(pair.stdout_line().starts_with("begin"));
     assert!(left.iter().all(|pid| !is_alive(*pid)));
     pair.signal(Signal::SIGTERM);
+    // Not before that is standard input closed, at which the worker would end by itself.
+    pair.event("stopped");
     pair.finish().expect_code(143);
 }
 

@@ -34,12 +34,31 @@ fn a_worker_that_does_not_stop_in_time_is_killed() {
 #[test]
 fn a_second_stop_leaves_it_a_second() {
     let mut pair = stubborn("1h");
+    pair.write_line("ignore 2");
+    assert!(pair.stdout_line().starts_with("ignored"));
     pair.signal(Signal::SIGTERM);
     pair.event("stopping");
-    pair.signal(Signal::SIGTERM);
+    pair.signal(Signal::SIGINT);
     pair.event("killing");
     pair.event("died");
     pair.finish().expect_code(137);
+}
+
+#[test]
+fn a_stop_that_comes_twice_at_once_is_one() {
+    // As of timeout(1), which tells the program and then its whole group.
+    let mut pair = stubborn("2s");
+    let worker = pair.event("started").pid("worker");
+    pair.signal(Signal::SIGTERM);
+    pair.event("stopping");
+    let stopping = Instant::now();
+    pair.signal(Signal::SIGTERM);
+    pair.event("killing");
+    // More than the second that another stop would have left it.
+    assert!(stopping.elapsed() > Duration::from_millis(1_500));
+    pair.event("died");
+    pair.finish().expect_code(137);
+    assert!(!is_alive(worker));
 }
 
 #[test]

@@ -61,6 +61,22 @@ fn also_while_the_watch_dog_is_stopped() {
 }
 
 #[test]
+fn a_worker_that_ignores_the_stop_is_killed_when_its_time_is_over() {
+    let fixture = Fixture::new(SERVICE).stdin();
+    let mut pair = fixture.env("PPAIR_STOP_TIMEOUT", "200ms").spawn();
+    pair.write_line("ignore 15");
+    pair.write_line("abort");
+    pair.write_line("ignore 15");
+    // The second worker, so that it is not only the first one's.
+    for _ in 0..2 {
+        while !pair.stdout_line().starts_with("ignored") {}
+    }
+    pair.event("died");
+    let worker = pair.event("started").pid("worker");
+    dies_with_it(&pair, worker);
+}
+
+#[test]
 fn a_worker_that_goes_on_knows_that_it_is_alone() {
     let (mut pair, worker) = service("continue");
     pair.write_line("counters");

@@ -60,6 +60,17 @@ pub(crate) fn for_each(mut each: impl FnMut(i32)) -> Result<(), Errno> {
     }
 }
 
+/// Whether all children of this process are among `known`, which takes one look; `None` if the kernel has no such list, or it is too long.
+/// (It is built without `CONFIG_PROC_CHILDREN`, or children come and go just now, of whom one may be missing.)
+pub(crate) fn are_all_known(known: &[i32]) -> Option<bool> {
+    let list = open_to_read(c"/proc/thread-self/children", OFlag::empty()).ok()?;
+    let mut text = [0; 1024];
+    let read = unistd::read(&list, &mut text).ok()?;
+    let text = core::str::from_utf8(text.get(..read).filter(|text| text.len() < 1024)?).ok()?;
+    let mut children = text.split_ascii_whitespace().map(str::parse);
+    Some(children.all(|pid| pid.is_ok_and(|pid| known.contains(&pid))))
+}
+
 /// The first record of a buffer, and those behind it.
 fn first_record(records: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = records.get(LENGTH_AT..LENGTH_AT + 2)?;
@@ -75,7 +86,7 @@ fn number(name: &[u8]) -> Option<i32> {
 
 /// The parent of a process.
 fn parent_of(pid: i32) -> Result<Option<i32>, Errno> {
-    with_stat(pid, |stat| field(stat, 1)?.parse().ok())
+    with_file(pid, "stat", |stat| field(stat, 1)?.parse().ok())
 }
 
 /// Whether a process is a child of this one, also one that has ended and is not reaped. No if `/proc` does not tell.
@@ -83,21 +94,47 @@ pub(crate) fn has(pid: i32) -> bool {
     parent_of(pid) == Ok(Some(process::pid()))
 }
 
-/// Whether a debugger holds a process.
-pub(crate) fn is_traced(pid: i32) -> bool {
-    with_stat(pid, |stat| Some(field(stat, 0)? == "t")) == Ok(Some(true))
+/// Whether a process stands still, or may: somebody has stopped it, or a debugger holds it. No if `/proc` does not tell.
+pub(crate) fn stands_still(pid: i32) -> bool {
+    with_file(pid, "status", |status| Some(is_standing(status))) == Ok(Some(true))
 }
 
-/// Lets `look` see `/proc/PID/stat`.
-fn with_stat<R>(pid: i32, look: impl FnOnce(&[u8]) -> Option<R>) -> Result<Option<R>, Errno> {
+/// `proc_pid_status(5)`: the state, and who traces it.
+fn is_standing(status: &[u8]) -> bool {
+    let text = status
+        .utf8_chunks()
+        .next()
+        .map_or("", |chunk| chunk.valid());
+    let value = |name| {
+        let mut lines = text.lines();
+        lines
+            .find_map(|line| line.strip_prefix(name))
+            .map(str::trim)
+    };
+    let is_stopped = value("State:").is_some_and(|state| state.starts_with(['T', 't']));
+    is_stopped || value("TracerPid:").is_some_and(|tracer| tracer != "0")
+}
+
+/// Whether `/proc` is that of this process's own namespace of processes: the ids in another one are other processes'.
+pub(crate) fn knows_us() -> bool {
+    let link = std::fs::read_link("/proc/self");
+    link.is_ok_and(|link| link.as_os_str() == process::pid().to_string().as_str())
+}
+
+/// Lets `look` see the beginning of `/proc/PID/name`.
+fn with_file<R>(
+    pid: i32,
+    name: &str,
+    look: impl FnOnce(&[u8]) -> Option<R>,
+) -> Result<Option<R>, Errno> {
     let mut path = [0; 32];
     // A number has ten digits at the most, so there is room.
-    let _ = write!(&mut path[..], "/proc/{pid}/stat\0");
+    let _ = write!(&mut path[..], "/proc/{pid}/{name}\0");
     let path = CStr::from_bytes_until_nul(&path).map_err(|_| Errno::EINVAL)?;
-    let stat = open_to_read(path, OFlag::empty())?;
-    // The name in it has at most 64 bytes, and what is wanted follows it.
-    let mut text = [0; 256];
-    let read = unistd::read(&stat, &mut text)?;
+    let file = open_to_read(path, OFlag::empty())?;
+    // The name in it has at most 64 bytes, and what is wanted follows soon.
+    let mut text = [0; 512];
+    let read = unistd::read(&file, &mut text)?;
     Ok(look(text.get(..read).unwrap_or_default()))
 }
 
@@ -137,6 +174,29 @@ mod tests {
     }
 
     #[test]
+    fn a_process_that_is_stopped_or_traced_stands_still() {
+        let status = |state, tracer| {
+            format!(
+                "Name:\tx\nUmask:\t0022\nState:\t{state}\nPPid:\t1\nTracerPid:\t{tracer}\nUid:\t0\n"
+            )
+        };
+        for (state, tracer, expected) in [
+            ("S (sleeping)", 0, false),
+            ("T (stopped)", 0, true),
+            ("t (tracing stop)", 9, true),
+            ("R (running)", 9, true),
+        ] {
+            assert_eq!(
+                is_standing(status(state, tracer).as_bytes()),
+                expected,
+                "{state}"
+            );
+        }
+        assert!(!is_standing(b"") && !is_standing(b"State:\xff"));
+        assert!(!stands_still(process::pid()) && knows_us());
+    }
+
+    #[test]
     fn a_child_is_found_and_nobody_elses() {
         let mut child = std::process::Command::new("sleep")
             .arg("60")
@@ -146,6 +206,9 @@ mod tests {
         let mut found = Vec::new();
         for_each(|pid| found.push(pid)).unwrap();
         assert!(found.contains(&id) && !found.contains(&process::pid()) && !found.contains(&1));
+        // The list is that of the thread's children, of which others of these tests have some too.
+        assert_ne!(are_all_known(&[]), Some(true));
+        assert_ne!(are_all_known(&found), Some(false));
         child.kill().unwrap();
         child.wait().unwrap();
         found.clear();

@@ -47,10 +47,11 @@ pub(crate) fn die_with_parent() -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
-/// From here on this process is the parent of what its children leave behind.
-pub(crate) fn adopt_orphans() -> Result<(), Errno> {
+/// Whether this process is the parent of what its children leave behind, from here on.
+pub(crate) fn adopt_orphans(adopts: bool) -> Result<(), Errno> {
+    let adopts = libc::c_ulong::from(adopts);
     // SAFETY: `PR_SET_CHILD_SUBREAPER` takes an integer only.
-    Errno::result(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) }).map(drop)
+    Errno::result(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, adopts) }).map(drop)
 }
 
 /// Ends this process at once: no destructor, no `atexit` handler and no buffer of the user's runs.

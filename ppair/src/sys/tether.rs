@@ -2,8 +2,12 @@
 //! the kernel sends signals (fcntl(2), `F_SETOWN`, `F_SETSIG`, `O_ASYNC`).
 //!
 //! The request that is usually made for this, `PR_SET_PDEATHSIG`, is forgotten by the kernel when the worker changes its user; an owner of a
-//! socket stays.
+//! socket stays. And it is one signal: here a worker that does not end at a SIGTERM is killed when its time is over, by a timer of the kernel's.
 
+use core::ffi::c_int;
+use core::mem::MaybeUninit;
+use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use core::time::Duration;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -13,7 +17,7 @@ use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, 
 
 use super::Errno;
 use super::memory::{above_standard, set_inherited};
-use super::signal::{SIGCHLD, SIGTERM};
+use super::signal::{self, SIGCHLD, SIGTERM};
 
 /// linux/fcntl.h, the same on every architecture that ppair runs on; `libc` does not have it.
 const F_SETSIG: i32 = 10;
@@ -26,8 +30,8 @@ pub(crate) struct Tether {
 }
 
 impl Tether {
-    /// Makes one. `ends_worker`: whether a worker gets a SIGTERM when the watch dog is gone.
-    pub(crate) fn new(ends_worker: bool) -> Result<Self, Errno> {
+    /// Makes one. If the watch dog is gone, a worker gets a SIGTERM, and a SIGKILL after `grace`, if there is one.
+    pub(crate) fn new(ends_worker: bool, grace: Option<Duration>) -> Result<Self, Errno> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let (watchdog, worker) = socketpair(AddressFamily::Unix, SockType::Stream, None, flags)?;
         let tether = Self {
@@ -37,9 +41,23 @@ impl Tether {
         signals(&tether.watchdog, SIGCHLD)?;
         own(&tether.watchdog)?;
         if ends_worker {
-            signals(&tether.worker, SIGTERM)?;
+            let signal = tether.prepare_end(grace).unwrap_or(SIGTERM);
+            signals(&tether.worker, signal)?;
         }
         Ok(tether)
+    }
+
+    /// Makes ready what happens in a worker when the watch dog is gone, and returns the signal that begins it; `None` if the program uses that
+    /// signal itself, or blocks it.
+    fn prepare_end(&self, grace: Option<Duration>) -> Option<i32> {
+        let signal = lost();
+        let is_free = disposition(signal) == Some(libc::SIG_DFL) && !signal::is_blocked(signal);
+        let nanos = grace.map_or(0, |grace| {
+            u64::try_from(grace.as_nanos()).unwrap_or(0).max(1)
+        });
+        WORKER_END.store(self.worker.as_raw_fd(), Ordering::Relaxed);
+        GRACE.store(nanos, Ordering::Relaxed);
+        (is_free && install(signal).is_ok()).then_some(signal)
     }
 
     /// In a new worker: lets go of the watch dog's end, and asks for the signal.
@@ -50,7 +68,8 @@ impl Tether {
         own(&self.worker)
     }
 
-    /// In a worker: wakes the watch dog. If nobody has read for long, there is something to be read, which wakes it as well.
+    /// In a worker: wakes the watch dog. A worker does so once, and what one of them has sent is taken out before the next one is forked, so there is always
+    /// room.
     pub(crate) fn wake_watchdog(&self) -> Result<(), Errno> {
         let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
         match send(self.worker.as_raw_fd(), &[0], flags) {
@@ -69,13 +88,12 @@ impl Tether {
     /// In the watch dog: forgets what woke it.
     pub(crate) fn drain(&self) {
         let mut bytes = [0; 64];
-        while recv(
+        // At most one byte is there.
+        let _ = recv(
             self.watchdog.as_raw_fd(),
             &mut bytes,
             MsgFlags::MSG_DONTWAIT,
-        )
-        .is_ok_and(|read| read == bytes.len())
-        {}
+        );
     }
 
     /// The numbers of both ends, for the next image of this process.
@@ -87,6 +105,14 @@ impl Tether {
     pub(crate) fn set_inherited(&self, inherited: bool) -> Result<(), Errno> {
         set_inherited(&self.watchdog, inherited)?;
         set_inherited(&self.worker, inherited)
+    }
+
+    /// In a fresh image, for the workers that it will fork: a handler does not survive an `exec`.
+    pub(crate) fn prepare_end_again(&self, grace: Option<Duration>) {
+        if let Some(signal) = self.prepare_end(grace) {
+            // If it is refused, the kernel sends what it was told to before.
+            let _ = set_signal(&self.worker, signal);
+        }
     }
 
     /// Takes over one that an earlier image of this process made.
@@ -122,8 +148,7 @@ fn adopt_socket(number: RawFd) -> Result<OwnedFd, Errno> {
 
 /// The owner of `fd` gets this signal when there is something to read, or the other end is closed.
 fn signals(fd: &OwnedFd, signal: i32) -> Result<(), Errno> {
-    // SAFETY: `F_SETSIG` takes an integer only.
-    Errno::result(unsafe { libc::fcntl(fd.as_raw_fd(), F_SETSIG, signal) })?;
+    set_signal(fd, signal)?;
     let flags = OFlag::O_ASYNC | OFlag::O_NONBLOCK;
     fcntl(fd, FcntlArg::F_SETFL(flags)).map(drop)
 }
@@ -133,4 +158,97 @@ fn own(fd: &OwnedFd) -> Result<(), Errno> {
     let pid = super::process::pid();
     // SAFETY: `F_SETOWN` takes an integer only.
     Errno::result(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETOWN, pid) }).map(drop)
+}
+
+fn set_signal(fd: &OwnedFd, signal: i32) -> Result<(), Errno> {
+    // SAFETY: `F_SETSIG` takes an integer only.
+    Errno::result(unsafe { libc::fcntl(fd.as_raw_fd(), F_SETSIG, signal) }).map(drop)
+}
+
+/// The real-time signal that tells a worker that its watch dog is gone.
+pub(crate) fn lost() -> i32 {
+    libc::SIGRTMAX() - 7
+}
+
+/// What the handler of that signal has to know: the worker's end, and how long it has to end by itself, in nanoseconds; 0 for any time.
+static WORKER_END: AtomicI32 = AtomicI32::new(-1);
+static GRACE: AtomicU64 = AtomicU64::new(0);
+
+/// The disposition of a signal.
+fn disposition(signal: c_int) -> Option<libc::sighandler_t> {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: a null action only reads; `action` is valid and writable.
+    let result = unsafe { libc::sigaction(signal, core::ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: zeroed above, which is a valid `sigaction`, and overwritten if the call succeeded.
+    let action = unsafe { action.assume_init() };
+    (result == 0).then_some(action.sa_sigaction)
+}
+
+fn install(signal: c_int) -> Result<(), Errno> {
+    let action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: zero is a valid `sigaction`: no flags, an empty mask, no handler.
+    let mut action = unsafe { action.assume_init() };
+    action.sa_sigaction = on_lost as *const () as libc::sighandler_t;
+    action.sa_flags = libc::SA_RESTART | libc::SA_ONSTACK;
+    // SAFETY: `on_lost` is a handler of this type, and does only what a handler may (signal-safety(7)).
+    let result = unsafe { libc::sigaction(signal, &raw const action, core::ptr::null_mut()) };
+    Errno::result(result).map(drop)
+}
+
+/// In a worker, at any instruction of it: no allocation, no lock.
+extern "C" fn on_lost(_: c_int) {
+    // The code that is gone back to must not find another `errno`.
+    let errno = Errno::last_raw();
+    let mut end = libc::pollfd {
+        fd: WORKER_END.load(Ordering::Relaxed),
+        events: 0,
+        revents: 0,
+    };
+    // SAFETY: one valid, writable `pollfd`, for the length of a call that does not wait.
+    let ready = unsafe { libc::poll(&raw mut end, 1, 0) };
+    // Somebody may have sent this signal for another reason.
+    if ready == 1 && end.revents & libc::POLLHUP != 0 {
+        kill_in(GRACE.load(Ordering::Relaxed));
+        let _ = signal::kill(super::process::pid(), SIGTERM);
+    }
+    Errno::set_raw(errno);
+}
+
+/// Has the kernel send a SIGKILL to this process so many nanoseconds from now. If it refuses there is nobody to be told.
+fn kill_in(nanos: u64) {
+    if nanos == 0 {
+        return;
+    }
+    let event = MaybeUninit::<libc::sigevent>::zeroed();
+    // SAFETY: zero is a valid `sigevent`, a struct of integers and a union of them.
+    let mut event = unsafe { event.assume_init() };
+    event.sigev_notify = libc::SIGEV_SIGNAL;
+    event.sigev_signo = libc::SIGKILL;
+    let mut timer: c_int = 0;
+    // By `syscall`: the C library's call may allocate.
+    // SAFETY: `event` and `timer` are valid, and `timer` is writable, as the kernel's timer ids are integers (timer_create(2)).
+    let made = unsafe {
+        libc::syscall(
+            libc::SYS_timer_create,
+            libc::CLOCK_MONOTONIC,
+            &raw const event,
+            &raw mut timer,
+        )
+    };
+    if made != 0 {
+        return;
+    }
+    let time = |nanos: u64| libc::timespec {
+        tv_sec: (nanos / 1_000_000_000)
+            .try_into()
+            .unwrap_or(libc::time_t::MAX),
+        tv_nsec: (nanos % 1_000_000_000).try_into().unwrap_or(0),
+    };
+    let once = libc::itimerspec {
+        it_interval: time(0),
+        it_value: time(nanos),
+    };
+    let none = core::ptr::null_mut::<libc::itimerspec>();
+    // SAFETY: the timer was just made, `once` is valid, and the old value is not wanted.
+    unsafe { libc::syscall(libc::SYS_timer_settime, timer, 0, &raw const once, none) };
 }

@@ -4,12 +4,14 @@ use core::time::Duration;
 
 use super::driver::{Image, Proof, REST, Running, WatchDog};
 use super::machine::Event;
+use crate::config::Orphans;
 use crate::event::Event as Say;
 use crate::log::say;
 use crate::resume::Relay;
 use crate::state::keep::Reject;
 use crate::state::recovery::loss;
 use crate::sys::fork::{Side, fork};
+use crate::sys::signal::{SIGINT, SIGQUIT, SIGTERM, Set};
 use crate::sys::{Errno, clock, process, signal};
 use crate::worker::hold_on_to;
 use crate::world::WAITED;
@@ -30,8 +32,16 @@ impl WatchDog {
             return self.start_afresh(relay);
         }
         if self.incarnation > 0 {
-            // Those of a worker that ended in order, and what others have left since.
-            self.clear_orphans();
+            // Those of a worker that ended in order, and what others have left since. Where that took its time, a stop may have come.
+            if self.clear_orphans() {
+                if let Some(stop) = self.stop_before_fork() {
+                    return Forked::Watchdog(stop);
+                }
+            }
+            if let Some(tether) = &self.equipment.tether {
+                // What the last worker has sent is of no interest any more, and must not fill the way of the next ones.
+                tether.drain();
+            }
         }
         self.incarnation = self.incarnation.wrapping_add(1);
         let handed_over = self
@@ -64,6 +74,18 @@ impl WatchDog {
             }
             Err(errno) => Forked::Watchdog(Event::ForkFailed(errno)),
         }
+    }
+
+    /// A stop signal that waits to be taken, before there is a worker.
+    #[cold]
+    fn stop_before_fork(&self) -> Option<Event> {
+        let taken = signal::wait(Set::of(&[SIGINT, SIGQUIT, SIGTERM]), Some(Duration::ZERO));
+        let taken = taken.ok().flatten()?;
+        self.world.stops(taken).then_some(Event::Signal {
+            signal: taken.signal,
+            stops: true,
+            shared: false,
+        })
     }
 
     /// Two workers have died without progress from the same checkpoints: the next one starts from older ones. Nothing tells which hard state is
@@ -131,6 +153,12 @@ impl WatchDog {
             generation: self.segment.generation(),
         });
         self.tell_manager_of_degradation();
+        if self.options.orphans == Orphans::Kill {
+            // The user's code runs here now, and its processes are to live as they would without a pair.
+            if let Err(errno) = process::adopt_orphans(false) {
+                self.complain("prctl", errno);
+            }
+        }
         // Nobody else is left to serve, so it goes on anyway.
         self.leave_world();
     }

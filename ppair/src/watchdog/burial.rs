@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::alarms::Alarm;
-use super::driver::{REST, Role, WatchDog};
+use super::driver::{AT_ONCE, REST, Role, WatchDog};
 use super::machine::Event;
 use crate::config::Orphans;
 use crate::death::{Death, last_words};
@@ -52,11 +52,6 @@ impl WatchDog {
         };
         // From here on its id may be anybody's.
         self.worker = None;
-        // A stop signal that arrived by now wins over a restart. The machine still has a worker, and so answers with no fork
-        // and no end: there is no role to return.
-        while let Ok(Some(taken)) = signal::wait(WAITED, Some(Duration::ZERO)) {
-            let _ = self.on_signal(taken);
-        }
         let now = clock::now();
         self.died_at = Some(now);
         let (note, fault) = last_words(self.segment.black_box(), worker.pid, exit, now);
@@ -95,6 +90,7 @@ impl WatchDog {
             // Also if there is no next worker. What a program leaves behind that ends in order, it means to.
             self.clear_orphans();
         }
+        self.take_stops();
         let random = now.subsec_nanos().wrapping_mul(0x9e37_79b9);
         Some(Event::Died {
             ending,
@@ -104,19 +100,26 @@ impl WatchDog {
         })
     }
 
+    /// A stop signal that arrived by now wins over a restart. The machine still has a worker, and so answers with no fork and no end: there is
+    /// no role to return.
+    fn take_stops(&mut self) {
+        for _ in 0..AT_ONCE {
+            let Ok(Some(taken)) = signal::wait(WAITED, Some(Duration::ZERO)) else {
+                return;
+            };
+            let _ = self.on_signal(taken);
+        }
+    }
+
     /// What became of the worker. Other children that have ended on the way are reaped: orphans that this process has adopted, and everybody's if it is
     /// the first process of a container.
     fn reap_worker(&mut self, worker: i32) -> Result<Option<Reaped>, Errno> {
         loop {
             match wait::change(worker)? {
                 Some(Change::Ended(reaped)) => return Ok(Some(reaped)),
-                Some(Change::Stopped) => {
-                    self.signs.is_stopped = true;
-                    continue;
-                }
+                Some(Change::Stopped) => continue,
                 Some(Change::Continued) => {
-                    // It gives signs of life from here on.
-                    self.signs.is_stopped = false;
+                    // It can give signs of life from here on.
                     self.signs.floor = clock::now();
                     continue;
                 }
@@ -138,10 +141,11 @@ impl WatchDog {
         self.others.retain(|known| *known != other);
     }
 
-    /// Ends what a dead worker has left behind: its children are this process's now. Those that were there before the first worker stay.
-    pub(super) fn clear_orphans(&mut self) {
+    /// Ends what a dead worker has left behind: its children are this process's now. Those that were there before the first worker stay. Returns
+    /// whether there was anything to end.
+    pub(super) fn clear_orphans(&mut self) -> bool {
         if self.options.orphans == Orphans::Keep {
-            return;
+            return false;
         }
         let (mut killed, mut failures) = (0, 0);
         let until = clock::now().saturating_add(PATIENCE);
@@ -149,10 +153,18 @@ impl WatchDog {
             match wait::children() {
                 Ok(Children::Ended(other)) => {
                     self.reap_other(other);
-                    continue;
+                    if clock::now() < until {
+                        continue;
+                    }
+                    break;
                 }
                 // The most usual answer, and a process would be left behind if it were wrong: so two are asked.
                 Ok(Children::None) if wait::reap(ANY) == Err(Errno::ECHILD) => break,
+                Ok(Children::Running)
+                    if killed == 0 && children::are_all_known(&self.others) == Some(true) =>
+                {
+                    break;
+                }
                 Ok(Children::None | Children::Running) => {}
                 Err(errno) => self.complain("waitid", errno),
             }
@@ -188,11 +200,7 @@ impl WatchDog {
                 std::thread::sleep(REST);
             }
         }
-        if killed > 0 {
-            self.tell(&Say::Orphans {
-                incarnation: self.incarnation,
-                killed,
-            });
-        }
+        self.cleared = self.cleared.saturating_add(killed);
+        killed > 0
     }
 }

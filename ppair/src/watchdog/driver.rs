@@ -32,6 +32,17 @@ use crate::world::{WAITED, World};
 /// How long the watch dog rests when the system refuses to let it wait.
 pub(super) const REST: Duration = Duration::from_millis(10);
 
+/// How often a heart is looked at within the time that it has.
+const LOOKS: u32 = 4;
+/// How soon one that is silent is looked at once more, at the latest.
+const SECOND_LOOK: Duration = Duration::from_millis(500);
+/// A stop signal that follows the same one so soon is the same stop: somebody has sent it to the watch dog and to its whole group, as timeout(1) does.
+const ECHO: Duration = Duration::from_millis(200);
+/// So many children of the program's own there is room for without allocating.
+const OTHERS: usize = 64;
+/// How many signals are taken at a time. Who sends more at once than there are is not to keep the watch dog from its work.
+pub(super) const AT_ONCE: usize = 64;
+
 /// How soon a signal that the system has refused to send is sent again.
 const SEND_AGAIN: Duration = Duration::from_millis(50);
 
@@ -47,9 +58,9 @@ pub(crate) struct Running {
 pub(super) struct Signs {
     /// It could give no sign of life before then: its start, or the end of a stop.
     pub(super) floor: Duration,
-    /// It is stopped, and so gives none.
-    pub(super) is_stopped: bool,
-    /// The heart that gave none, if that is why the worker was told to end.
+    /// The heart that was silent for too long when it was looked at last, and is looked at once more.
+    suspect: Option<Weakest>,
+    /// The heart that was, if that is why the worker was told to end.
     pub(super) hung: Option<Weakest>,
     /// It had to be killed, since it did not end in time.
     pub(super) was_killed: bool,
@@ -92,11 +103,15 @@ pub(crate) struct WatchDog {
     leads_session: bool,
     pub(super) incarnation: u32,
     pub(super) worker: Option<Running>,
-    /// Children that were there before the first worker: `setup` has started them.
+    /// Children that are not the worker's: `setup` has started them, or the function of `on_event`.
     pub(super) others: Vec<i32>,
     pub(super) signs: Signs,
+    /// The last stop signal, and when it came.
+    last_stop: Option<(i32, Duration)>,
     /// Signals that the system has refused to send to the worker.
     unsent: Set,
+    /// How many processes were killed that the last worker had left behind, until that is said.
+    pub(super) cleared: u32,
     /// The generation when the worker started: more than that is progress.
     pub(super) generation: u64,
     pub(super) last_death: Option<Death>,
@@ -156,9 +171,11 @@ impl WatchDog {
             leads_session: process::leads_session(),
             incarnation: 0,
             worker: None,
-            others: Vec::new(),
+            others: Vec::with_capacity(OTHERS),
             signs: Signs::default(),
+            last_stop: None,
             unsent: Set::of(&[]),
+            cleared: 0,
             generation: segment.generation(),
             last_death: None,
             counters: Counters::default(),
@@ -173,7 +190,14 @@ impl WatchDog {
             failed: None,
         };
         if options.orphans == Orphans::Kill {
-            if let Err(errno) = process::adopt_orphans() {
+            if !children::knows_us() {
+                dog.tell(&Say::Warning {
+                    reason: "/proc is not mounted, or not for this namespace of processes, so what a dead worker leaves behind is kept",
+                });
+                dog.options.orphans = Orphans::Keep;
+                return dog;
+            }
+            if let Err(errno) = process::adopt_orphans(true) {
                 dog.complain("prctl", errno);
             }
             if let Err(errno) = dog.list_others() {
@@ -240,16 +264,19 @@ impl WatchDog {
         self.unsent = Set::of(&[]);
         self.alarms
             .set(Alarm::Healthy, self.options.first_healthy(worker.since));
-        self.alarms.set(Alarm::Hang, self.hang_at(worker.since));
+        let first_look = self.next_look(worker.since, worker.since);
+        self.alarms.set(Alarm::Hang, first_look);
     }
 
     fn watch(&mut self) -> Role {
         self.greet_manager();
+        self.alarms.begin(clock::now());
         loop {
             // Before each wait: the worker may have died while nobody listened, for instance during an `exec`.
             if let Some(role) = self.look_after_worker() {
                 return role;
             }
+            self.oom.look();
             if core::mem::take(&mut self.just_forked) {
                 self.catch_up();
                 continue;
@@ -269,7 +296,10 @@ impl WatchDog {
     /// pending there.
     #[inline(never)]
     fn catch_up(&mut self) {
-        while let Ok(Some(taken)) = signal::wait(WAITED, Some(Duration::ZERO)) {
+        for _ in 0..AT_ONCE {
+            let Ok(Some(taken)) = signal::wait(WAITED, Some(Duration::ZERO)) else {
+                return;
+            };
             if taken.signal != SIGCHLD {
                 let stops = self.world.stops(taken);
                 // With a worker running, a signal leads to no fork, so this process stays the watch dog.
@@ -335,33 +365,39 @@ impl WatchDog {
         self.alarms.set(Alarm::Healthy, now.checked_add(age));
     }
 
-    /// When signs of life are judged that are wanted from `since` on.
-    pub(super) fn hang_at(&self, since: Duration) -> Option<Duration> {
-        since.checked_add(self.options.hang_timeout?)
+    /// When the worker's signs of life are looked at next: when the weakest heart is due, and four times at least in the time that it has, as a watch dog that
+    /// sleeps for long does not notice that both of them stood still.
+    fn next_look(&self, now: Duration, beat: Duration) -> Option<Duration> {
+        let timeout = self.options.hang_timeout?;
+        let due = beat.saturating_add(timeout).max(now);
+        Some(now.saturating_add(timeout / LOOKS).min(due))
     }
 
-    /// Judges the worker's signs of life.
+    /// Judges the worker's signs of life. One look is not enough to call it hung: it may stand still no longer, and not have had the time to say so.
     #[inline(never)]
     fn look_at_hearts(&mut self, now: Duration) {
         let (Some(worker), Some(timeout)) = (self.worker, self.options.hang_timeout) else {
             return;
         };
-        // A stopped worker beats no heart, and one that a debugger holds neither.
-        if self.signs.is_stopped || children::is_traced(worker.pid) {
+        if children::stands_still(worker.pid) {
             self.signs.floor = now;
         }
         let hearts = self.segment.hearts();
         let weakest = hearts.weakest(self.incarnation, self.signs.floor, now);
-        match weakest {
-            Some(weakest) if now.saturating_sub(weakest.beat) >= timeout => {
-                self.signs.hung = Some(weakest);
-                // While a worker runs, this leads to no fork and no end, and so to no role.
-                let _ = self.step(Event::Hung);
-            }
-            Some(weakest) => self.alarms.set(Alarm::Hang, self.hang_at(weakest.beat)),
-            // All hearts rest. One that begins to beat again is looked at in time.
-            None => self.alarms.set(Alarm::Hang, self.hang_at(now)),
+        let silent = weakest.filter(|weakest| now.saturating_sub(weakest.beat) >= timeout);
+        if silent.is_some() && silent == self.signs.suspect {
+            // While a worker runs, this leads to no fork and no end, and so to no role.
+            let _ = self.step(Event::Hung);
+            return;
         }
+        self.signs.suspect = silent;
+        let next = match (silent, weakest) {
+            (Some(_), _) => now.checked_add((timeout / LOOKS).min(SECOND_LOOK)),
+            (None, Some(weakest)) => self.next_look(now, weakest.beat),
+            // All hearts rest. One that begins to beat again is looked at in time.
+            (None, None) => self.next_look(now, now),
+        };
+        self.alarms.set(Alarm::Hang, next);
     }
 
     pub(super) fn on_signal(&mut self, taken: signal::Taken) -> Option<Role> {
@@ -372,7 +408,7 @@ impl WatchDog {
             && self
                 .worker
                 .is_some_and(|worker| process::shares_group_with(worker.pid));
-        let stops = self.world.stops(taken);
+        let stops = self.world.stops(taken) && !self.is_echo(taken.signal);
         self.step(Event::Signal {
             signal: taken.signal,
             stops,
@@ -380,8 +416,57 @@ impl WatchDog {
         })
     }
 
+    /// Whether a stop signal is the last one once more.
+    fn is_echo(&mut self, signal: i32) -> bool {
+        let now = clock::now();
+        let last = self.last_stop.replace((signal, now));
+        last.is_some_and(|(last, at)| last == signal && now.saturating_sub(at) < ECHO)
+    }
+
     /// One step of the machine, with everything that follows from it.
     pub(super) fn step(&mut self, event: Event) -> Option<Role> {
+        if self.equipment.on_event.is_none() || self.options.orphans == Orphans::Keep {
+            return self.step_unwatched(event);
+        }
+        // What the user's function starts on the way is not the worker's.
+        let mut before = [0; 64];
+        let mut known = 0;
+        if self.worker.is_some() {
+            let listed = children::for_each(|pid| {
+                if let Some(place) = before.get_mut(known) {
+                    *place = pid;
+                    known += 1;
+                }
+            });
+            if listed.is_err() {
+                known = 0;
+            }
+        }
+        let role = self.step_unwatched(event);
+        if role.is_none() {
+            self.add_others(&before[..known]);
+        }
+        role
+    }
+
+    /// The children that there are now and were not before belong to nobody's worker.
+    #[inline(never)]
+    fn add_others(&mut self, before: &[i32]) {
+        let worker = self.worker.map(|worker| worker.pid);
+        let others = &mut self.others;
+        let listed = children::for_each(|pid| {
+            let is_new = !before.contains(&pid) && !others.contains(&pid) && Some(pid) != worker;
+            // As many as there is room for: nothing is allocated here.
+            if is_new && others.len() < others.capacity() {
+                others.push(pid);
+            }
+        });
+        if let Err(errno) = listed {
+            self.complain("getdents64", errno);
+        }
+    }
+
+    fn step_unwatched(&mut self, event: Event) -> Option<Role> {
         let mut event = Some(event);
         while let Some(now) = event.take() {
             let actions = self.machine.step(now);
@@ -500,7 +585,8 @@ impl WatchDog {
     }
 
     #[inline(never)]
-    fn say_died(&self, restarts: u32, next: Next) {
+    fn say_died(&mut self, restarts: u32, next: Next) {
+        let cleared = core::mem::take(&mut self.cleared);
         let Some(death) = &self.last_death else {
             return;
         };
@@ -514,6 +600,12 @@ impl WatchDog {
             next,
         });
         self.tell_manager_of_death(death, next);
+        if cleared > 0 {
+            self.tell(&Say::Orphans {
+                incarnation: death.incarnation,
+                killed: cleared,
+            });
+        }
     }
 
     #[inline(never)]
@@ -529,7 +621,8 @@ impl WatchDog {
     }
 
     #[inline(never)]
-    fn say_hung(&self) {
+    fn say_hung(&mut self) {
+        self.signs.hung = self.signs.suspect;
         let (Some(worker), Some(hung)) = (self.worker, &self.signs.hung) else {
             return;
         };

@@ -2,7 +2,7 @@
 //!
 //! | state | `Forked` | `ForkFailed` | `Died` | stop signal | other signal | `Hung` | `Timer` |
 //! |---|---|---|---|---|---|---|---|
-//! | `Forking` | `Running` | `Degraded` | | stays pending | stays pending | | |
+//! | `Forking` | `Running` | `Degraded` | | stays pending, or `Ended` if it was taken | stays pending | | |
 //! | `Running` | | | `Forking`, `Waiting` or `Ended` | forward; stopping | forward | SIGABRT; hung | |
 //! | `Running`, stopping | | | `Ended` | forward, at most a second left; the third: SIGKILL | forward | | `Stop`: SIGKILL |
 //! | `Running`, hung | | | as `Running` | forward; stopping | forward | | `Grace`: SIGKILL |
@@ -283,7 +283,7 @@ impl Machine {
                 Actions::of([Action::LogKilling, Action::Send(SIGKILL)])
             }
             (
-                State::Waiting,
+                State::Waiting | State::Forking,
                 Event::Signal {
                     signal,
                     stops: true,

@@ -66,6 +66,13 @@ impl Manager {
         (manager, None)
     }
 
+    /// There is no watch dog, so nobody gives signs of life: the manager is asked not to wait for them.
+    pub(crate) fn tell_alone(&self) {
+        if self.ping_every.is_some() {
+            self.send(format_args!("WATCHDOG_USEC=0"));
+        }
+    }
+
     /// Takes the way to the manager out of the environment of a new worker, which has one thread and has run no code of the user's.
     pub(crate) fn hide(&self, alone: &Alone) {
         if self.notify.is_some() {

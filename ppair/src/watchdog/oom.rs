@@ -47,6 +47,11 @@ impl Oom {
         self.kills = self.count();
     }
 
+    /// Whatever was killed by now was not the worker, which runs.
+    pub(crate) fn look(&mut self) {
+        self.kills = self.count();
+    }
+
     /// Whether there has been a kill since the worker was forked.
     #[inline(never)]
     pub(crate) fn has_struck(&mut self) -> bool {

@@ -11,6 +11,7 @@
 //! | `child` | starts a child process that waits for ever |
 //! | `daemon` | starts one that nobody is the parent of |
 //! | `hang` | stops reading, for ever |
+//! | `beats N` | starts a thread whose heart beats every N milliseconds |
 //! | `alive` | gives a sign of life of the whole worker |
 //! | `ignore N` | ignores a signal |
 //! | `user N` | becomes this user |
@@ -33,6 +34,7 @@ use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio, abort, exit};
 use std::sync::mpsc;
+use std::time::Duration;
 use std::{mem, panic, process, thread};
 
 use nix::sys::signal::{SigHandler, Signal, raise};
@@ -128,6 +130,17 @@ fn main() {
             "hang" => loop {
                 thread::park();
             },
+            "beats" => {
+                let pause = Duration::from_millis(rest.parse().expect("a number"));
+                let heart = ppair::heart("beats");
+                thread::spawn(move || {
+                    loop {
+                        heart.beat();
+                        thread::sleep(pause);
+                    }
+                });
+                say("beats");
+            }
             "alive" => {
                 ppair::alive();
                 say("alive");
