@@ -18,7 +18,7 @@ use crate::state::recovery::{Origin, Recovered};
 use crate::state::restored::{self, Restored};
 use crate::state::segment::Segment;
 use crate::state::stored::Stored;
-use crate::sys::signal::{self, SIGTERM};
+use crate::sys::signal::{self, SIGCHLD, SIGTERM};
 use crate::sys::tether::Tether;
 use crate::sys::unforked::Unforked;
 use crate::sys::{clock, process};
@@ -243,12 +243,14 @@ impl Worker {
         } = self.inner.contact;
         if is_alone || self.is_degraded() {
             if let Some(manager) = manager {
-                manager.tell_ready(incarnation);
+                while !manager.tell_ready(incarnation) {}
             }
             return;
         }
         let told = self.inner.segment.set_ready(incarnation);
-        let told = told.and_then(|()| tether.map_or(Ok(()), Tether::wake_watchdog));
+        // Without a tether by the signal that comes of it.
+        let wake = || signal::kill(process::parent(), SIGCHLD);
+        let told = told.and_then(|()| tether.map_or_else(wake, Tether::wake_watchdog));
         if let Err(errno) = told {
             say(&Say::Failed {
                 call: "send",

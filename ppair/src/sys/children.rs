@@ -25,11 +25,12 @@ struct Records([u8; 2048]);
 ///
 /// # Errors
 ///
-/// Of opening and reading `/proc`.
+/// Of opening and reading `/proc`. Then some may be missing.
 pub(crate) fn for_each(mut each: impl FnMut(i32)) -> Result<(), Errno> {
     let parent = process::pid();
     let proc = open_to_read(c"/proc", OFlag::O_DIRECTORY)?;
     let mut records = Records([0; 2048]);
+    let mut failed = None;
     loop {
         // SAFETY: the buffer is writable, and as long as said.
         let read = unsafe {
@@ -42,14 +43,17 @@ pub(crate) fn for_each(mut each: impl FnMut(i32)) -> Result<(), Errno> {
         };
         let read = usize::try_from(Errno::result(read)?).unwrap_or(0);
         if read == 0 {
-            return Ok(());
+            return failed.map_or(Ok(()), Err);
         }
         let mut rest = records.0.get(..read).unwrap_or_default();
         while let Some((record, next)) = first_record(rest) {
             rest = next;
             if let Some(pid) = number(record.get(NAME_AT..).unwrap_or_default()) {
-                if parent_of(pid) == Some(parent) {
-                    each(pid);
+                match parent_of(pid) {
+                    Ok(of) if of == Some(parent) => each(pid),
+                    // It is gone; or it is somebody else's, and `/proc` is mounted so that nobody may look at those (`hidepid`).
+                    Ok(_) | Err(Errno::ENOENT | Errno::ESRCH | Errno::EACCES | Errno::EPERM) => {}
+                    Err(errno) => failed = Some(errno),
                 }
             }
         }
@@ -69,26 +73,32 @@ fn number(name: &[u8]) -> Option<i32> {
     name.parse().ok().filter(|&number| number > 0)
 }
 
-/// The parent of a process; `None` if it is gone.
-fn parent_of(pid: i32) -> Option<i32> {
+/// The parent of a process.
+fn parent_of(pid: i32) -> Result<Option<i32>, Errno> {
     with_stat(pid, |stat| field(stat, 1)?.parse().ok())
+}
+
+/// Whether a process is a child of this one, also one that has ended and is not reaped. No if `/proc` does not tell.
+pub(crate) fn has(pid: i32) -> bool {
+    parent_of(pid) == Ok(Some(process::pid()))
 }
 
 /// Whether a debugger holds a process.
 pub(crate) fn is_traced(pid: i32) -> bool {
-    with_stat(pid, |stat| Some(field(stat, 0)? == "t")).unwrap_or(false)
+    with_stat(pid, |stat| Some(field(stat, 0)? == "t")) == Ok(Some(true))
 }
 
 /// Lets `look` see `/proc/PID/stat`.
-fn with_stat<R>(pid: i32, look: impl FnOnce(&[u8]) -> Option<R>) -> Option<R> {
+fn with_stat<R>(pid: i32, look: impl FnOnce(&[u8]) -> Option<R>) -> Result<Option<R>, Errno> {
     let mut path = [0; 32];
-    write!(&mut path[..], "/proc/{pid}/stat\0").ok()?;
-    let path = CStr::from_bytes_until_nul(&path).ok()?;
-    let stat = open_to_read(path, OFlag::empty()).ok()?;
+    // A number has ten digits at the most, so there is room.
+    let _ = write!(&mut path[..], "/proc/{pid}/stat\0");
+    let path = CStr::from_bytes_until_nul(&path).map_err(|_| Errno::EINVAL)?;
+    let stat = open_to_read(path, OFlag::empty())?;
     // The name in it has at most 64 bytes, and what is wanted follows it.
     let mut text = [0; 256];
-    let read = unistd::read(&stat, &mut text).ok()?;
-    look(text.get(..read)?)
+    let read = unistd::read(&stat, &mut text)?;
+    Ok(look(text.get(..read).unwrap_or_default()))
 }
 
 /// A field of `/proc/PID/stat` behind the name (proc_pid_stat(5)): 0 is the state, 1 the parent. The name is in brackets, and there may be anything in it.

@@ -83,10 +83,11 @@ fn thread_count() -> Option<u64> {
 }
 
 /// Takes a variable out of the environment, so that neither the user's code nor its children see it. `None` if it is not
-/// there, is not text, or there is another thread that may be reading the environment.
+/// there, is not text, or there is another thread that may be reading the environment. Called before any code of the user's has run.
 pub(crate) fn take_variable(name: &str) -> Option<String> {
     let value = std::env::var(name).ok()?;
-    let _alone = Alone::look()?;
+    // Also where `/proc` does not tell: without the variable there would be a fresh start beside a worker that runs.
+    let _alone = Alone::look_at_start()?;
     // SAFETY: there is one thread, this one, as just seen, so nobody reads the environment meanwhile.
     unsafe { std::env::remove_var(name) };
     Some(value)

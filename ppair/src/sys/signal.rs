@@ -54,6 +54,11 @@ impl Set {
         self.0 & Self::bit(signal) != 0
     }
 
+    /// The set with one more signal in it.
+    pub(crate) const fn with(self, signal: i32) -> Self {
+        Self(self.0 | Self::bit(signal))
+    }
+
     const fn bit(signal: i32) -> u64 {
         1 << (signal - 1)
     }
@@ -167,6 +172,32 @@ pub(crate) fn wait(set: Set, timeout: Option<Duration>) -> Result<Option<Taken>,
         Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
         Err(errno) => Err(errno),
     }
+}
+
+/// As [`wait`] without waiting, where that fails: who has sent the signal is not known, and two of a number are one. It is taken by ignoring it
+/// for a moment. SIGCHLD is left as it is: ignored, it would take the children along.
+pub(crate) fn take_pending(set: Set) -> Result<Option<Taken>, Errno> {
+    let mut pending = 0_u64;
+    // SAFETY: `pending` is writable and as long as said.
+    let result =
+        unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut pending, size_of::<u64>()) };
+    Errno::result(result)?;
+    let pending = Set(pending & set.0);
+    let Some(signal) = (1..=64).find(|&signal| pending.has(signal) && signal != SIGCHLD) else {
+        return Ok(None);
+    };
+    let mut old = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: a null action only reads; `old` is writable.
+    let result = unsafe { libc::sigaction(signal, core::ptr::null(), old.as_mut_ptr()) };
+    Errno::result(result)?;
+    set_ignored(signal)?;
+    // SAFETY: the call above has filled it in, and it is what the process had until now.
+    let result = unsafe { libc::sigaction(signal, old.as_ptr(), core::ptr::null_mut()) };
+    Errno::result(result)?;
+    Ok(Some(Taken {
+        signal,
+        from_kernel: false,
+    }))
 }
 
 /// Sends `signal` to the process `pid`.

@@ -97,15 +97,20 @@ impl WatchDog {
     /// In the new process, before any code of the user's.
     fn become_worker(&self) {
         self.equipment.manager.hide(&self.alone);
-        self.leave_world();
+        if !self.leave_world() {
+            // With its signals blocked it could not be told to stop. The next one may have them.
+            process::exit_now(crate::exit::SYSTEM);
+        }
         let tether = self.equipment.tether.as_ref();
         hold_on_to(tether, self.pid, self.options.on_watchdog_death);
     }
 
-    fn leave_world(&self) {
-        if let Err(errno) = self.world.leave() {
+    fn leave_world(&self) -> bool {
+        let left = self.world.leave();
+        if let Err(errno) = left {
             failed("sigprocmask", errno);
         }
+        left.is_ok()
     }
 
     /// This process serves as the worker.
@@ -118,6 +123,7 @@ impl WatchDog {
             generation: self.segment.generation(),
         });
         self.tell_manager_of_degradation();
+        // Nobody else is left to serve, so it goes on anyway.
         self.leave_world();
     }
 

@@ -17,6 +17,10 @@ use crate::world::WAITED;
 /// How long the next worker waits for the last one's children to die. A process that the kernel cannot end (it waits for a disk or a
 /// network file system) must not keep the service from coming back.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Any child, for `wait4`.
+const ANY: i32 = -1;
+/// How often a list of children that the system refuses is asked for again.
+const TRIES: u32 = 20;
 
 impl WatchDog {
     /// Reaps the worker if it has died, and steps the machine.
@@ -32,16 +36,14 @@ impl WatchDog {
         let (exit, max_rss_kib) = match self.reap_worker(worker.pid) {
             Ok(None) => return None,
             Ok(Some(reaped)) => (Exit::from_status(reaped.status), reaped.max_rss_kib),
-            Err(Errno::ECHILD) => {
+            Err(Errno::ECHILD) if !children::has(worker.pid) => {
                 // It is gone and took the reason with it. The service goes on all the same.
                 self.complain("wait4", Errno::ECHILD);
                 let (signal, core) = (SIGKILL, false);
                 (Exit::Signal { signal, core }, 0)
             }
             Err(errno) => {
-                self.complain("wait4", errno);
-                self.alarms
-                    .at_the_latest(Alarm::Retry, clock::now().saturating_add(REST));
+                self.try_later("wait4", errno);
                 return None;
             }
         };
@@ -111,13 +113,24 @@ impl WatchDog {
                 }
                 None => {}
             }
-            match wait::children()? {
-                Children::Ended(other) if other != worker => self.reap_other(other),
+            match wait::children() {
+                Ok(Children::Ended(other)) if other != worker => self.reap_other(other),
                 // It has ended just now.
-                Children::Ended(_) => {}
-                Children::None | Children::Running => return Ok(None),
+                Ok(Children::Ended(_)) => {}
+                Ok(Children::None | Children::Running) => return Ok(None),
+                Err(errno) => {
+                    self.try_later("waitid", errno);
+                    return Ok(None);
+                }
             }
         }
+    }
+
+    /// The system refuses to tell of children: it is asked again soon, and each time that this goes on.
+    fn try_later(&mut self, call: &'static str, errno: Errno) {
+        self.complain(call, errno);
+        let later = clock::now().saturating_add(REST);
+        self.alarms.set(Alarm::Retry, Some(later));
     }
 
     fn reap_other(&mut self, other: i32) {
@@ -132,7 +145,7 @@ impl WatchDog {
         if self.options.orphans == Orphans::Keep {
             return;
         }
-        let mut killed = 0;
+        let (mut killed, mut failures) = (0, 0);
         let until = clock::now().saturating_add(PATIENCE);
         loop {
             match wait::children() {
@@ -140,26 +153,29 @@ impl WatchDog {
                     self.reap_other(other);
                     continue;
                 }
-                Ok(Children::None) => break,
-                Ok(Children::Running) => {}
-                Err(errno) => {
-                    self.complain("waitid", errno);
-                    break;
-                }
+                // The most usual answer, and a process would be left behind if it were wrong: so two are asked.
+                Ok(Children::None) if wait::reap(ANY) == Err(Errno::ECHILD) => break,
+                Ok(Children::None | Children::Running) => {}
+                Err(errno) => self.complain("waitid", errno),
             }
             let others = &self.others;
             let (mut left, mut refused) = (0, None);
             let listed = children::for_each(|pid| {
-                if !others.contains(&pid) {
+                // One that has ended is no longer in the way. If `waitid` works, it has been reaped before.
+                if !others.contains(&pid) && !matches!(wait::reap(pid), Ok(Some(_))) {
                     left += 1;
                     // It is not reaped yet, so its id cannot belong to anybody else.
                     refused = signal::kill(pid, SIGKILL).err().or(refused);
                 }
             });
-            if let Some(errno) = listed.err().or(refused) {
+            if let Err(errno) = listed {
+                self.complain("getdents64", errno);
+                failures += 1;
+            } else if let Some(errno) = refused {
                 self.complain("kill", errno);
             }
-            if left == 0 {
+            // Some may be missing in a list that failed, but where there is no `/proc` there never is one.
+            if left == 0 && (listed.is_ok() || failures > TRIES) {
                 break;
             }
             killed = left.max(killed);

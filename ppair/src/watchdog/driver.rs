@@ -22,7 +22,7 @@ use crate::resume::{Baton, Relay};
 use crate::state::hearts::Weakest;
 use crate::state::segment::Segment;
 use crate::sys::process::Alone;
-use crate::sys::signal::SIGCHLD;
+use crate::sys::signal::{SIGCHLD, Set};
 use crate::sys::tether::Tether;
 use crate::sys::{Errno, children, clock, process, signal};
 use crate::worker::Beginning;
@@ -30,6 +30,9 @@ use crate::world::{WAITED, World};
 
 /// How long the watch dog rests when the system refuses to let it wait.
 pub(super) const REST: Duration = Duration::from_millis(10);
+
+/// How soon a signal that the system has refused to send is sent again.
+const SEND_AGAIN: Duration = Duration::from_millis(50);
 
 /// The worker that runs.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +84,8 @@ pub(crate) struct WatchDog {
     pub(super) is_stopped: bool,
     /// The heart that gave no sign of life, if that is why the worker was told to end.
     pub(super) hung: Option<Weakest>,
+    /// Signals that the system has refused to send to the worker.
+    unsent: Set,
     /// Whether the worker had to be killed, since it did not end in time.
     pub(super) was_killed: bool,
     /// The generation when the worker started: more than that is progress.
@@ -145,6 +150,7 @@ impl WatchDog {
             hang_floor: Duration::ZERO,
             is_stopped: false,
             hung: None,
+            unsent: Set::of(&[]),
             was_killed: false,
             generation: segment.generation(),
             last_death: None,
@@ -159,14 +165,29 @@ impl WatchDog {
             failed: None,
         };
         if options.orphans == Orphans::Kill {
-            let adopts = process::adopt_orphans();
-            let mut others = Vec::new();
-            if let Err(errno) = adopts.and_then(|()| children::for_each(|pid| others.push(pid))) {
+            if let Err(errno) = process::adopt_orphans() {
                 dog.complain("prctl", errno);
             }
-            dog.others = others;
+            if let Err(errno) = dog.list_others() {
+                dog.complain("getdents64", errno);
+                // Nobody knows what `setup` has started, so nothing is killed.
+                dog.options.orphans = Orphans::Keep;
+            }
         }
         dog
+    }
+
+    /// Puts down which children there are. Several times, if need be: the system may be short of something for a moment.
+    fn list_others(&mut self) -> Result<(), Errno> {
+        let mut listed = Ok(());
+        for _ in 0..3 {
+            self.others.clear();
+            listed = children::for_each(|pid| self.others.push(pid));
+            if listed.is_ok() {
+                break;
+            }
+        }
+        listed
     }
 
     /// A watch dog that goes on where `baton` was handed over.
@@ -204,6 +225,7 @@ impl WatchDog {
         self.worker = Some(worker);
         (self.hang_floor, self.is_stopped) = (worker.since, false);
         (self.hung, self.was_killed) = (None, false);
+        self.unsent = Set::of(&[]);
         self.alarms
             .set(Alarm::Healthy, self.options.first_healthy(worker.since));
         self.alarms.set(Alarm::Hang, self.hang_at(worker.since));
@@ -258,6 +280,11 @@ impl WatchDog {
             Ok(None) => None,
             Err(errno) => {
                 self.complain("sigtimedwait", errno);
+                // If that goes on, there is another way to learn of signals, if a poorer one.
+                let taken = signal::take_pending(WAITED).unwrap_or_default();
+                if let Some(taken) = taken {
+                    return self.on_signal(taken);
+                }
                 std::thread::sleep(REST);
                 None
             }
@@ -278,7 +305,7 @@ impl WatchDog {
                         return Some(role);
                     }
                 }
-                Alarm::Retry => {}
+                Alarm::Retry => self.send_again(),
                 Alarm::Healthy => self.look_at_health(now),
                 Alarm::Hang => self.look_at_hearts(now),
                 Alarm::Ping => self.ping_manager(now),
@@ -399,7 +426,18 @@ impl WatchDog {
             // The worker is not reaped yet, so its id cannot belong to anybody else.
             if let Err(errno) = signal::kill(worker.pid, signal) {
                 self.complain("kill", errno);
+                self.unsent = self.unsent.with(signal);
+                let later = clock::now().saturating_add(SEND_AGAIN);
+                self.alarms.at_the_latest(Alarm::Retry, later);
             }
+        }
+    }
+
+    /// Sends what could not be sent: a worker that is to stop must not live on because a signal was lost.
+    fn send_again(&mut self) {
+        let unsent = core::mem::replace(&mut self.unsent, Set::of(&[]));
+        for signal in (1..=64).filter(|&signal| unsent.has(signal)) {
+            self.send(signal);
         }
     }
 

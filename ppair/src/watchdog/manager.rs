@@ -25,6 +25,11 @@ const PING_MICROSECONDS: &str = "WATCHDOG_USEC";
 /// From whom.
 const PING_PROCESS: &str = "WATCHDOG_PID";
 
+/// How often the manager is told that the service is ready.
+const REFUSALS: u32 = 100;
+/// How soon it is told again.
+const TELL_AGAIN: Duration = Duration::from_millis(50);
+
 /// The way to the service manager, if there is one.
 #[derive(Debug, Default)]
 pub(crate) struct Manager {
@@ -32,6 +37,8 @@ pub(crate) struct Manager {
     ping_every: Option<Duration>,
     /// The worker that was said to be ready last.
     ready: AtomicU32,
+    /// How often it was not to be reached for that. It would give up on a service that is never ready, so it is told again.
+    refusals: AtomicU32,
     stopping: AtomicBool,
 }
 
@@ -68,21 +75,32 @@ impl Manager {
 
     /// Sends lines. If the manager is gone there is nobody to be told.
     fn send(&self, lines: Arguments<'_>) {
-        let Some(notify) = &self.notify else { return };
+        let _ = self.try_send(lines);
+    }
+
+    fn try_send(&self, lines: Arguments<'_>) -> Result<(), Errno> {
+        let Some(notify) = &self.notify else {
+            return Ok(());
+        };
         let mut bytes = [0; 512];
         let mut rest = &mut bytes[..];
         // What does not fit is cut.
         let _ = rest.write_fmt(lines);
         let left = rest.len();
         let length = bytes.len() - left;
-        let _ = notify.send(&bytes[..length]);
+        notify.send(&bytes[..length])
     }
 
-    /// The service is up: from the process that the manager knows.
-    pub(crate) fn tell_ready(&self, incarnation: u32) {
-        if self.ready.swap(incarnation, Ordering::Relaxed) == 0 {
-            self.send(format_args!("READY=1"));
+    /// The service is up: from the process that the manager knows. Whether it has heard it, or is told no more of it.
+    pub(crate) fn tell_ready(&self, incarnation: u32) -> bool {
+        if self.ready.load(Ordering::Relaxed) == 0 {
+            let told = self.try_send(format_args!("READY=1"));
+            if told.is_err() && self.refusals.fetch_add(1, Ordering::Relaxed) < REFUSALS {
+                return false;
+            }
         }
+        self.ready.store(incarnation, Ordering::Relaxed);
+        true
     }
 
     fn tell_stopping(&self) {
@@ -125,7 +143,10 @@ impl WatchDog {
         if let Some(tether) = &self.equipment.tether {
             tether.drain();
         }
-        manager.tell_ready(self.incarnation);
+        if !manager.tell_ready(self.incarnation) {
+            let later = clock::now().saturating_add(TELL_AGAIN);
+            self.alarms.set(Alarm::Retry, Some(later));
+        }
     }
 
     pub(super) fn tell_manager_of_start(&self, worker: i32) {
