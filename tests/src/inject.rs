@@ -182,6 +182,7 @@ impl Traced {
     /// # Panics
     ///
     /// When called twice.
+    #[must_use]
     pub fn join(&mut self) -> (Vec<Counted>, usize) {
         let tracer = self.tracer.take().expect("it is followed");
         let tracer = tracer.join().expect("the tracer ends by itself");
@@ -193,6 +194,7 @@ impl Traced {
     /// # Panics
     ///
     /// When called twice.
+    #[must_use]
     pub fn into_running(mut self) -> Running {
         self.running.take().expect("it runs")
     }

@@ -7,6 +7,8 @@ use nix::errno::Errno::{
 };
 use nix::libc;
 
+use super::registers::signed;
+
 /// What is known of a system call.
 pub(super) struct Kind {
     pub(super) name: &'static str,
@@ -140,8 +142,8 @@ pub(super) fn kind_of(number: i64) -> Option<Kind> {
 
 /// What else of the arguments tells a call apart.
 pub(super) fn detail(number: i64, arguments: [u64; 6]) -> Option<&'static str> {
-    let first = i32::try_from(arguments[0].cast_signed()).unwrap_or(-1);
-    let second = i32::try_from(arguments[1].cast_signed()).unwrap_or(-1);
+    let first = i32::try_from(signed(arguments[0])).unwrap_or(-1);
+    let second = i32::try_from(signed(arguments[1])).unwrap_or(-1);
     Some(match number {
         libc::SYS_kill => nix::sys::signal::Signal::try_from(second).ok()?.as_str(),
         libc::SYS_rt_sigaction => nix::sys::signal::Signal::try_from(first).ok()?.as_str(),
@@ -167,7 +169,7 @@ pub(super) fn detail(number: i64, arguments: [u64; 6]) -> Option<&'static str> {
             libc::F_GET_SEALS => "F_GET_SEALS",
             _ => return None,
         },
-        libc::SYS_mmap if arguments[4].cast_signed() >= 0 => "of a file",
+        libc::SYS_mmap if signed(arguments[4]) >= 0 => "of a file",
         _ => return None,
     })
 }
@@ -175,5 +177,5 @@ pub(super) fn detail(number: i64, arguments: [u64; 6]) -> Option<&'static str> {
 /// Whether a call of the watch dog's is none of its own, or none that a release build makes.
 pub(super) fn is_foreign(number: i64, arguments: [u64; 6]) -> bool {
     // The standard library checks in debug builds that a descriptor is open before it closes it, and aborts if not.
-    number == libc::SYS_fcntl && arguments[1] == libc::F_GETFD.cast_unsigned().into()
+    number == libc::SYS_fcntl && signed(arguments[1]) == i64::from(libc::F_GETFD)
 }

@@ -6,6 +6,16 @@ use nix::sys::ptrace;
 use nix::sys::ptrace::regset::NT_PRSTATUS;
 use nix::unistd::Pid;
 
+/// What a register holds, as a number that may be negative.
+pub(super) fn signed(register: u64) -> i64 {
+    i64::from_ne_bytes(register.to_ne_bytes())
+}
+
+/// How the kernel gives back an error.
+fn failure(errno: Errno) -> u64 {
+    u64::from_ne_bytes(i64::from(-(errno as i32)).to_ne_bytes())
+}
+
 /// A system call at its entry, or at its exit.
 pub(super) struct Registers(libc::user_regs_struct);
 
@@ -20,7 +30,7 @@ impl Registers {
 impl Registers {
     /// Which call it is.
     pub(super) fn number(&self) -> i64 {
-        self.0.orig_rax.cast_signed()
+        signed(self.0.orig_rax)
     }
 
     pub(super) fn arguments(&self) -> [u64; 6] {
@@ -43,7 +53,7 @@ impl Registers {
 
     /// At the exit: what the program sees.
     pub(super) fn fail(mut self, pid: Pid, errno: Errno) -> nix::Result<()> {
-        self.0.rax = i64::from(-(errno as i32)).cast_unsigned();
+        self.0.rax = failure(errno);
         ptrace::setregset::<NT_PRSTATUS>(pid, self.0)
     }
 }
@@ -52,7 +62,7 @@ impl Registers {
 impl Registers {
     /// Which call it is.
     pub(super) fn number(&self) -> i64 {
-        self.0.regs[8].cast_signed()
+        signed(self.0.regs[8])
     }
 
     pub(super) fn arguments(&self) -> [u64; 6] {
@@ -84,7 +94,7 @@ impl Registers {
 
     /// At the exit: what the program sees.
     pub(super) fn fail(mut self, pid: Pid, errno: Errno) -> nix::Result<()> {
-        self.0.regs[0] = i64::from(-(errno as i32)).cast_unsigned();
+        self.0.regs[0] = failure(errno);
         ptrace::setregset::<NT_PRSTATUS>(pid, self.0)
     }
 }

@@ -26,8 +26,10 @@ pub(super) struct Tracer {
     shared: Arc<Shared>,
     /// Whether the process is in its own `main`.
     has_begun: bool,
-    /// The call that it is in, with what it will fail with.
-    within: Option<Option<Errno>>,
+    /// It is within a call.
+    is_within: bool,
+    /// With what that call will fail.
+    failing: Option<Errno>,
     counts: HashMap<(&'static str, String), usize>,
     pub(super) counted: Vec<Counted>,
     pub(super) hits: usize,
@@ -42,7 +44,8 @@ impl Tracer {
             faults: faults.into_iter().map(|fault| (fault, false)).collect(),
             shared,
             has_begun: false,
-            within: None,
+            is_within: false,
+            failing: None,
             counts: HashMap::new(),
             counted: Vec::new(),
             hits: 0,
@@ -105,16 +108,16 @@ impl Tracer {
         let _ = ptrace::detach(self.pid, None);
         if let Some(child) = child.and_then(|child| i32::try_from(child).ok()) {
             self.pid = Pid::from_raw(child);
-            (self.has_begun, self.within) = (true, None);
+            (self.has_begun, self.is_within) = (true, false);
         }
     }
 
     /// A call begins or ends. Whether that was the last one that anybody wants to know of.
     fn on_call(&mut self) -> nix::Result<bool> {
         let registers = Registers::of(self.pid)?;
-        if let Some(errno) = self.within.take() {
+        if core::mem::take(&mut self.is_within) {
             self.shared.lock().is_idle = false;
-            if let Some(errno) = errno {
+            if let Some(errno) = self.failing.take() {
                 registers.fail(self.pid, errno)?;
             }
             return Ok(false);
@@ -137,7 +140,7 @@ impl Tracer {
             state.rests += 1;
             self.shared.changed.notify_all();
         }
-        self.within = Some(errno);
+        (self.is_within, self.failing) = (true, errno);
         let says = number == libc::SYS_write && arguments[0] == 1;
         Ok(self.has_begun && says && self.whom == Whom::Worker)
     }

@@ -23,7 +23,7 @@ pub(crate) struct Run {
     pub(crate) outcome: Result<Outcome, String>,
     pub(crate) counted: Vec<Counted>,
     pub(crate) hits: usize,
-    /// A worker hung although it was not told to: the machine had no time for it.
+    /// It took too long, or a worker hung that was not told to. If that is so each time, the program is to blame, and else the machine.
     pub(crate) is_slow: bool,
 }
 
@@ -50,7 +50,11 @@ pub(crate) fn run(scenario: &'static Scenario, fault: Option<&Fault>) -> Run {
     // A wait that is too long panics, with all that the program has said.
     let played = catch_unwind(AssertUnwindSafe(|| (scenario.play)(&mut script)));
     let Ok(played) = played else {
-        return Run::wrong("hangs", &mut script);
+        let wrong = Run::wrong("hangs", &mut script);
+        return Run {
+            is_slow: true,
+            ..wrong
+        };
     };
     if let Err(Stop::Wrong(why)) = played {
         return Run::wrong(&why, &mut script);
@@ -69,7 +73,7 @@ pub(crate) fn run(scenario: &'static Scenario, fault: Option<&Fault>) -> Run {
             outcome: Err("hangs at its end".to_owned()),
             counted,
             hits,
-            is_slow: false,
+            is_slow: true,
         };
     };
     let until = Instant::now() + Duration::from_secs(2);

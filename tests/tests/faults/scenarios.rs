@@ -75,7 +75,8 @@ impl Scenario {
 
 fn begins_and_rests(script: &mut Script) -> Outcome {
     script.begin()?;
-    script.rest(0)
+    script.rest(0);
+    Ok(())
 }
 
 pub(crate) const SCENARIOS: [Scenario; 16] = [
@@ -159,7 +160,7 @@ pub(crate) const SCENARIOS: [Scenario; 16] = [
                 let rests = script.traced.rests();
                 script.kill()?;
                 script.begin()?;
-                script.rest(rests)?;
+                script.rest(rests);
             }
             script.faulty(|script| {
                 script.kill()?;
@@ -181,7 +182,7 @@ pub(crate) const SCENARIOS: [Scenario; 16] = [
                 let rests = script.traced.rests();
                 script.write("abort")?;
                 script.begin()?;
-                script.rest(rests)?;
+                script.rest(rests);
             }
             script.may_begin_with(1);
             script.faulty(|script| {
@@ -313,7 +314,7 @@ pub(crate) const SCENARIOS: [Scenario; 16] = [
             script.begin()?;
             let rests = script.traced.rests();
             script.command("ready", "ready")?;
-            script.rest(rests)?;
+            script.rest(rests);
             script.manager_hears("READY=1")?;
             script.serves_and_stops()
         },
