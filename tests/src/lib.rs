@@ -29,7 +29,7 @@
 //! * **Environment.** `PPAIR*`, `JOURNAL_STREAM`, `INVOCATION_ID` and `RUST_BACKTRACE` of the tests'
 //!   own environment do not reach the fixture.
 //! * **State of a process** from `/proc`: [`children`], [`descriptors`], [`threads`], [`Memory`],
-//!   [`Activity`], [`is_alive`], [`is_stopped`]. For a condition that nobody reports there is
+//!   [`Activity`], [`is_alive`], [`is_stopped`], [`group_members`]. For a condition that nobody reports there is
 //!   [`eventually`].
 //! * **Powers.** A test that needs `strace`, root or a cgroup begins with
 //!   `if lacks("name of the test", &Power::strace()) { return; }`: it prints
@@ -40,6 +40,7 @@ mod cases;
 mod end;
 mod event;
 mod fixture;
+pub mod inject;
 mod manager;
 pub mod namespace;
 mod power;
@@ -64,8 +65,8 @@ pub use nix::sys::signal::Signal;
 pub use nix::unistd::Pid;
 pub use power::{Power, lacks};
 pub use process::{
-    Activity, Memory, children, descendants, descriptors, eventually, is_alive, is_stopped,
-    is_zombie, threads, zombies,
+    Activity, Memory, children, descendants, descriptors, eventually, group_members, is_alive,
+    is_stopped, is_zombie, threads, zombies,
 };
 pub use random::Random;
 pub use running::Running;

@@ -49,6 +49,20 @@ fn parents() -> HashMap<Pid, Pid> {
         .collect()
 }
 
+/// The processes of a group that run: zombies do not.
+///
+/// # Panics
+///
+/// If `/proc` is not mounted.
+#[must_use]
+pub fn group_members(group: Pid) -> Vec<Pid> {
+    let entries = fs::read_dir("/proc").expect("/proc is mounted");
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    pids.map(Pid::from_raw)
+        .filter(|&pid| nix::unistd::getpgid(Some(pid)) == Ok(group) && is_alive(pid))
+        .collect()
+}
+
 /// The state letter and the parent of a process.
 fn stat(pid: Pid) -> Option<(char, Pid)> {
     stat_at(&format!("/proc/{pid}/stat"))

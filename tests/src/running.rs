@@ -135,6 +135,16 @@ impl Running {
         }
     }
 
+    /// As [`write_line`](Self::write_line); `false` if nobody reads.
+    ///
+    /// # Panics
+    ///
+    /// If [`Fixture::stdin`][crate::Fixture::stdin] was not asked for.
+    pub fn try_write_line(&mut self, line: &str) -> bool {
+        let stdin = self.stdin.as_mut().expect("the fixture has a piped stdin");
+        stdin.write_all(format!("{line}\n").as_bytes()).is_ok()
+    }
+
     /// Closes standard input.
     pub fn close_stdin(&mut self) {
         self.stdin = None;
@@ -204,17 +214,28 @@ impl Running {
     ///
     /// If the deadline passes: also if some process that was left behind holds a pipe open.
     #[must_use]
-    pub fn finish(mut self) -> End {
+    pub fn finish(self) -> End {
+        self.finish_and_keep().0
+    }
+
+    /// As [`finish`](Self::finish). Its group keeps its number, and what is left of it lives, until the second is dropped.
+    ///
+    /// # Panics
+    ///
+    /// As [`finish`](Self::finish).
+    #[must_use]
+    pub fn finish_and_keep(mut self) -> (End, Self) {
         self.stdin = None;
         let status = self.wait();
         if !self.stdout.end(self.deadline) || !self.stderr.end(self.deadline) {
             self.fail("it ended, and some process that it left behind holds its pipes open");
         }
-        End {
+        let end = End {
             status,
             stdout: self.stdout.all(),
             stderr: self.stderr.all(),
-        }
+        };
+        (end, self)
     }
 
     fn take(&self, next: Next, what: &str) -> Option<String> {

@@ -44,9 +44,7 @@ impl WatchDog {
                 (Exit::Signal { signal, core }, 0)
             }
             Err(errno) => {
-                self.complain("wait4", errno);
-                let later = clock::now().saturating_add(REST);
-                self.alarms.set(Alarm::Retry, Some(later));
+                self.try_later("wait4", errno);
                 return None;
             }
         };
@@ -125,13 +123,24 @@ impl WatchDog {
                 }
                 None => {}
             }
-            match wait::children()? {
-                Children::Ended(other) if other != worker => self.reap_other(other),
+            match wait::children() {
+                Ok(Children::Ended(other)) if other != worker => self.reap_other(other),
                 // It has ended just now.
-                Children::Ended(_) => {}
-                Children::None | Children::Running => return Ok(None),
+                Ok(Children::Ended(_)) => {}
+                Ok(Children::None | Children::Running) => return Ok(None),
+                Err(errno) => {
+                    self.try_later("waitid", errno);
+                    return Ok(None);
+                }
             }
         }
+    }
+
+    /// The system refuses to tell of children: it is asked again soon, and each time that this goes on.
+    fn try_later(&mut self, call: &'static str, errno: Errno) {
+        self.complain(call, errno);
+        let later = clock::now().saturating_add(REST);
+        self.alarms.set(Alarm::Retry, Some(later));
     }
 
     fn reap_other(&mut self, other: i32) {

@@ -44,6 +44,8 @@ use ppair::{Checkpoint, Config, Pair};
 // One arm for each command reads best.
 #[allow(clippy::too_many_lines)]
 fn main() {
+    // Where `ppair_tests::inject` begins to count system calls.
+    let _ = nix::unistd::getppid();
     let argument = std::env::args().nth(1).unwrap_or_default();
     let pair = Pair::new(Config::new());
     let mut pair = pair.try_setup(|| setup(&argument));
