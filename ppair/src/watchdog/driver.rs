@@ -276,7 +276,6 @@ impl WatchDog {
             if let Some(role) = self.look_after_worker() {
                 return role;
             }
-            self.oom.look();
             if core::mem::take(&mut self.just_forked) {
                 self.catch_up();
                 continue;
@@ -361,6 +360,7 @@ impl WatchDog {
     fn look_at_health(&mut self, now: Duration) {
         let Some(worker) = self.worker else { return };
         self.segment.mark();
+        self.oom.look();
         let age = now.saturating_sub(worker.since).max(Options::SHORTEST);
         self.alarms.set(Alarm::Healthy, now.checked_add(age));
     }

@@ -37,6 +37,7 @@ const fn kind(name: &'static str, first: First, errnos: &'static [Errno]) -> Kin
 
 /// Errors of `EFAULT` are left out everywhere: they say that the caller is wrong, and the kernel does not make them up. Those of calls that a
 /// machine names in several ways are put together under one name.
+#[allow(clippy::too_many_lines, reason = "it is a table")]
 pub(super) fn kind_of(number: i64) -> Option<Kind> {
     use First::{Descriptor, Nothing, Path};
     #[cfg(target_arch = "x86_64")]
@@ -44,6 +45,10 @@ pub(super) fn kind_of(number: i64) -> Option<Kind> {
         libc::SYS_poll => return kind_of(libc::SYS_ppoll),
         libc::SYS_fork | libc::SYS_vfork => return kind_of(libc::SYS_clone),
         libc::SYS_getpgrp => return kind_of(libc::SYS_getpid),
+        // Its path is first.
+        libc::SYS_readlink => {
+            return Some(kind("readlink", Nothing, &[EACCES, EINVAL, ENOENT, ENOMEM]));
+        }
         _ => {}
     }
     Some(match number {

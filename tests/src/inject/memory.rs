@@ -35,6 +35,10 @@ pub(super) fn without_numbers(path: &str) -> String {
     if let Some((kind, _)) = path.split_once(":[") {
         return kind.to_owned();
     }
+    // Where it is, and what its files are called, is each machine's own.
+    if path.starts_with("/sys/fs/cgroup/") {
+        return "cgroup".to_owned();
+    }
     let parts = path.split('/').map(|part| {
         let is_number = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
         if is_number { "PID" } else { part }
