@@ -140,7 +140,7 @@ impl Traced {
         }
     }
 
-    /// The program. It must not be waited for but by [`finish`](Self::finish).
+    /// The program. It must not be waited for but by `finish`.
     ///
     /// # Panics
     ///
