@@ -40,6 +40,7 @@ mod cases;
 mod end;
 mod event;
 mod fixture;
+pub mod mapped;
 mod power;
 mod process;
 mod random;

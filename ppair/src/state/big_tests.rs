@@ -342,7 +342,9 @@ fn a_commit_gets_through_beside_threads_that_read_without_a_pause() {
     let committer = table.clone();
     in_time(move || (0..20).for_each(|_| committer.patch(|table| &table.rows[7], |row| *row += 1)));
     STOP.store(true, Ordering::Relaxed);
-    readers.into_iter().for_each(|reader| drop(reader.join()));
+    for reader in readers {
+        drop(reader.join());
+    }
     assert_eq!(table.get(|table| &table.rows[7]), 20);
 }
 

@@ -336,7 +336,7 @@ impl Region<'_> {
     /// Why the publishing word is not what the committer has left there. The word is not believed if it is damaged or if, by what
     /// the head of the region says, nobody has taken over.
     #[cold]
-    fn why_not(&self, committer: &Committer) -> CommitError {
+    pub(crate) fn why_not(&self, committer: &Committer) -> CommitError {
         let is_in_turn = self.turn() == u64::from(committer.incarnation);
         if is_in_turn || !self.published(committer.incarnation).is_whole {
             CommitError::Damaged
@@ -354,7 +354,18 @@ impl Region<'_> {
         if published.tag != tag_of(committer.incarnation) {
             return Err(self.why_not(committer));
         }
+        self.check_turn(committer)?;
         Ok(Found { word, published })
+    }
+
+    /// Before anything is written for a commit by a guarded worker: its own late word has put its tag back, so that the word says nothing
+    /// any more. So there is one late commit at most, of the generation that the takeover has put down as void.
+    #[inline(always)]
+    pub(crate) fn check_turn(&self, committer: &Committer) -> Result<(), CommitError> {
+        if self.words.is_guarded() && self.turn() != u64::from(committer.incarnation) {
+            return Err(CommitError::Fenced);
+        }
+        Ok(())
     }
 
     /// Commits `staged`: the bytes of a small hard state with zeroed gaps. One thread of the process at a time.

@@ -14,6 +14,7 @@ use core::ops::Range;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::commit::{CommitError, Committer, Found as FoundWord, NotPublished, Published, parity};
+use super::recovery::choose;
 use super::region::{Region, SLOTS, forget_sums, sum_of_words};
 use super::words::{WORD, Words, words_for};
 use crate::sys::Errno;
@@ -273,6 +274,13 @@ impl Region<'_> {
         Ok(())
     }
 
+    /// Where else the state of `chain` is, which is not whole any more: the worker before folds it if it was about to commit when it was
+    /// taken over from, and then overwrites the entries that led to it.
+    pub(crate) fn same_elsewhere(&self, committer: &Committer, chain: Chain) -> Option<Chain> {
+        let (_, other) = choose(self, committer.incarnation)?;
+        (other.generation == chain.generation).then_some(other)
+    }
+
     /// Whether the log has room for these changes, if nothing else is in it.
     pub(crate) fn check_room(&self, entry: &Entry) -> Result<(), CommitError> {
         let (needed, reserve) = (entry.bytes.len(), self.shape.log_words() * WORD);
@@ -315,16 +323,24 @@ impl Region<'_> {
                     None => start,
                 };
                 let chain = chain.ok_or(CommitError::Damaged)?;
-                let slot = Committer {
-                    keep: Some(chain.slot),
-                    ..*committer
-                }
-                .free_slot(now.published);
+                let free_beside = |chain: Chain| {
+                    Committer {
+                        keep: Some(chain.slot),
+                        ..*committer
+                    }
+                    .free_slot(now.published)
+                };
+                let mut slot = free_beside(chain);
                 if !self.words.is_guarded() {
                     self.write_whole(self.slot(slot), chain.generation, working)?;
                 } else if !self.fold(chain, self.slot(slot))? {
                     // The worker's own copy is outside of the guard, so a guarded segment is not filled from it.
-                    return Err(CommitError::Damaged);
+                    let other = self.same_elsewhere(committer, chain);
+                    let other = other.ok_or_else(|| self.why_not(committer))?;
+                    slot = free_beside(other);
+                    if !self.fold(other, self.slot(slot))? {
+                        return Err(self.why_not(committer));
+                    }
                 }
                 let folded = Tail {
                     slot,

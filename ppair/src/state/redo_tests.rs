@@ -335,7 +335,7 @@ fn a_commit_that_the_system_refused_after_a_fold_costs_no_later_one() {
     let part = |tail: &mut Option<Tail>, fill: u8, now: &mut Vec<u8>| {
         let mut entry = Entry::default();
         entry.clear();
-        entry.push(0, &[fill; 20_000]);
+        entry.push(0, &vec![fill; 20_000]);
         let start = tail.is_none().then(|| choose(&region, 1).unwrap().1);
         let found = region.published_in_turn(&first).unwrap();
         region

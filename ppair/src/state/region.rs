@@ -131,6 +131,7 @@ impl Shape {
     }
 
     /// All slots.
+    #[allow(clippy::unused_self, reason = "asked for like the others")]
     pub(crate) const fn all_slots(self) -> usize {
         SLOTS + HEALTHY_SLOTS
     }
@@ -306,6 +307,7 @@ impl<'a> Region<'a> {
     }
 
     /// The slot for the healthy checkpoint of incarnations of this parity.
+    #[allow(clippy::unused_self, reason = "asked for like the others")]
     pub(crate) fn healthy_slot(&self, parity: usize) -> usize {
         SLOTS + parity % HEALTHY_SLOTS
     }

@@ -225,7 +225,10 @@ impl Segment {
         Ok(Self {
             mapping,
             identity: memory::identity(&file)?,
-            known: specs.iter().map(|_| Default::default()).collect(),
+            known: specs
+                .iter()
+                .map(|_| core::sync::atomic::AtomicU64::default())
+                .collect(),
             file,
             specs,
             incarnation: AtomicU32::new(0),
@@ -416,6 +419,12 @@ impl Segment {
             value.copy_from_slice(bytes);
             word.store(u64::from_ne_bytes(value), Ordering::Relaxed);
         }
+    }
+
+    /// Flips one bit.
+    pub(crate) fn flip(&self, bit: usize) {
+        let (word, bit) = (bit / 64, bit % 64);
+        self.words()[word].fetch_xor(1 << bit, Ordering::Relaxed);
     }
 
     fn words(&self) -> &[AtomicU64] {

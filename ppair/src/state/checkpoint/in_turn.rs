@@ -52,7 +52,10 @@ impl<T: HardState> InTurn<'_, T> {
     fn found(&self, committer: &Committer) -> Result<Found, CommitError> {
         match self.turn.last {
             0 => self.shared.region.published_in_turn(committer),
-            word => Ok(Found::own(word)),
+            word => {
+                self.shared.region.check_turn(committer)?;
+                Ok(Found::own(word))
+            }
         }
     }
 
@@ -239,10 +242,18 @@ impl<T: HardState> InTurn<'_, T> {
         // SAFETY: this thread has the turn.
         let generation = unsafe { self.shared.working().generation() };
         // What is found instead of a damaged one is another checkpoint than the one that is to be kept.
-        if chain.generation == generation && region.keep_healthy(committer.incarnation, chain)? {
+        let is_same = chain.generation == generation;
+        let keep = |chain| region.keep_healthy(committer.incarnation, chain);
+        let is_kept = is_same
+            && (keep(chain)?
+                || match region.same_elsewhere(committer, chain) {
+                    Some(other) => keep(other)?,
+                    None => false,
+                });
+        if is_kept {
             Ok(())
         } else {
-            Err(CommitError::Damaged)
+            Err(region.why_not(committer))
         }
     }
 }
