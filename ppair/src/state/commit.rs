@@ -52,7 +52,11 @@ pub enum CommitError {
 impl core::fmt::Display for CommitError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::Fenced => f.write_str("the hard state belongs to a newer worker"),
+            Self::Fenced => {
+                return f.write_str(
+                    "the hard state belongs to a newer worker, and this process can commit nothing more",
+                );
+            }
             Self::TooLarge { bytes, reserve } => write!(
                 f,
                 "the changed parts need {bytes} bytes and the log holds {reserve}; commit in smaller steps, or the whole value \

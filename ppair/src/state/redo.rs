@@ -62,6 +62,31 @@ impl Entry {
         start
     }
 
+    /// As [`push`](Self::push), but words that go right behind those of the last range become a part of it. `last` is where the words of
+    /// that one start.
+    pub(crate) fn push_behind(&mut self, last: &mut usize, first: usize, words: &[u8]) -> usize {
+        let number = |bytes: &[u8], at: usize| {
+            let word = bytes[at..].first_chunk::<WORD>();
+            word.map_or(0, |word| u64::from_ne_bytes(*word))
+        };
+        let head = *last - RANGE_HEAD * WORD;
+        let count = number(&self.bytes, head + WORD);
+        if number(&self.bytes, head) + count != first as u64 {
+            *last = self.push(first, words);
+            return *last;
+        }
+        let count = count + (words.len() / WORD) as u64;
+        self.bytes[head + WORD..*last].copy_from_slice(&count.to_ne_bytes());
+        let start = self.bytes.len();
+        self.bytes.extend(words);
+        start
+    }
+
+    /// Replaces words that start at this byte.
+    pub(crate) fn overwrite(&mut self, at: usize, words: &[u8]) {
+        self.bytes[at..at + words.len()].copy_from_slice(words);
+    }
+
     /// The ranges: where each goes, and its words.
     pub(crate) fn ranges(&self) -> impl Iterator<Item = (usize, &[u8])> {
         let mut rest = self.bytes.get(HEAD * WORD..).unwrap_or(&[]);

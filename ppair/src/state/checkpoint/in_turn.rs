@@ -82,7 +82,7 @@ impl<T: HardState> InTurn<'_, T> {
         let returned = change(&mut Edit::new(buffer.value(), buffer.bytes(), entry));
         drop(inside);
         if self.turn.entry.is_empty() {
-            return Ok(returned);
+            return self.nothing_to_commit().map(|()| returned);
         }
         let mut bytes = buffer.bytes().to_vec();
         self.turn.entry.apply(&mut bytes);
@@ -108,7 +108,7 @@ impl<T: HardState> InTurn<'_, T> {
         let returned = change(&mut Edit::new(buffer.value(), buffer.bytes(), entry));
         drop(inside);
         if self.turn.entry.is_empty() {
-            return Ok(returned);
+            return self.nothing_to_commit().map(|()| returned);
         }
         let region = shared.region;
         if let Err(too_large) = region.check_room(&self.turn.entry) {
@@ -145,6 +145,16 @@ impl<T: HardState> InTurn<'_, T> {
         unsafe { working.write(generation, apply) };
         self.published(word);
         Ok(returned)
+    }
+
+    /// Whether this process could have committed something.
+    #[cold]
+    fn nothing_to_commit(&self) -> Result<(), CommitError> {
+        if self.shared.incarnation.is_forked() {
+            return Err(CommitError::Fenced);
+        }
+        let found = self.shared.region.published_in_turn(&self.committer());
+        found.map(drop)
     }
 
     /// As [`get_ready`](Self::get_ready), behind a closure of the user's: a process that was forked there is not the worker, although it
