@@ -194,7 +194,7 @@ fn places_that_lie_over_each_other_are_changed_in_the_order_of_the_changes() {
     let mut model = [0; 40];
     for round in 0..if cfg!(miri) { 20 } else { 500 } {
         state.edit(|edit| {
-            for number in 0..round % 50 + 1 {
+            for number in 0..=round % 50 {
                 random = random
                     .wrapping_mul(6_364_136_223_846_793_005)
                     .wrapping_add(1_442_695_040_888_963_407);

@@ -467,10 +467,10 @@ fn a_guarded_worker_goes_on_although_the_one_before_was_late_with_a_fold() {
     for (to, from) in hooked.cells.iter().zip(&memory.words) {
         to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
     }
-    let (region, committer) = (hooked.guarded(), second.committer);
+    let (region, own) = (hooked.guarded(), second.committer);
     change(&mut entry, 4);
-    let found = region.published_in_turn(&committer).unwrap();
-    let committed = region.commit_part(&committer, &mut None, Some(chain), &[], &mut entry, found);
+    let found = region.published_in_turn(&own).unwrap();
+    let committed = region.commit_part(&own, &mut None, Some(chain), &[], &mut entry, found);
     assert_eq!(
         committed.map(|word| Published::unpack(word).generation),
         Ok(3)
