@@ -366,10 +366,20 @@ impl Region<'_> {
     /// any more. So there is one late commit at most, of the generation that the takeover has put down as void.
     #[inline(always)]
     pub(crate) fn check_turn(&self, committer: &Committer) -> Result<(), CommitError> {
-        if self.words.is_guarded() && self.turn() != u64::from(committer.incarnation) {
-            return Err(CommitError::Fenced);
+        if self.words.is_guarded() {
+            return self.check_turn_of_guarded(committer);
         }
         Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn check_turn_of_guarded(&self, committer: &Committer) -> Result<(), CommitError> {
+        if self.turn() == u64::from(committer.incarnation) {
+            Ok(())
+        } else {
+            Err(CommitError::Fenced)
+        }
     }
 
     /// Commits `staged`: the bytes of a small hard state with zeroed gaps. One thread of the process at a time.
