@@ -398,7 +398,7 @@ impl Config {
     }
 
     /// Whether the worker's mapping of the hard state is read-only, so that a wild write of the worker's is a `SIGSEGV` there and never
-    /// changes a checkpoint. Each commit is then two system calls, about a microsecond. Default: no.
+    /// changes a checkpoint. Each commit is then two system calls, one or two microseconds. Default: no.
     pub const fn guard(mut self, guard: bool) -> Self {
         self.options.guard = guard;
         self

@@ -1,15 +1,15 @@
 //! Two commit protocols that are wrong on purpose, to show that a test which looks for mixtures finds them. The state is 1 KiB of equal
-//! words; stores are system calls, so that this needs no `unsafe`.
+//! words; it is stored as ppair stores, word by word through a mapping.
 
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 const WORD: usize = size_of::<u64>();
-const WORDS: usize = 128;
+const STATE: usize = 128;
 
-/// Bytes of the segment: a word that is published, and two slots.
-pub const SIZE: usize = (1 + 2 * WORDS) * WORD;
+/// Words of the segment: one that is published, and two slots.
+pub const WORDS: usize = 1 + 2 * STATE;
+/// Bytes of it.
+pub const SIZE: usize = WORDS * WORD;
 
 /// A protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,24 +22,18 @@ pub enum Broken {
 
 impl Broken {
     /// Commits a value that is all this number.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    pub fn commit(self, segment: &File, number: u64) -> io::Result<()> {
+    pub fn commit(self, segment: &[AtomicU64], number: u64) {
         let slot = match self {
             Self::InPlace => 0,
             Self::PublishedFirst => {
                 let slot = number % 2;
-                segment.write_all_at(&slot.to_ne_bytes(), 0)?;
+                segment[0].store(slot, Ordering::SeqCst);
                 usize::from(slot == 1)
             }
         };
-        for word in 0..WORDS {
-            let at = (1 + slot * WORDS + word) * WORD;
-            segment.write_all_at(&number.to_ne_bytes(), at as u64)?;
+        for word in &segment[1 + slot * STATE..][..STATE] {
+            word.store(number, Ordering::Release);
         }
-        Ok(())
     }
 
     /// The number that is committed in such a segment; `None` for a mixture of several.
@@ -51,7 +45,7 @@ impl Broken {
             u64::from_ne_bytes(bytes)
         });
         let slot = usize::from(words.next()? == 1);
-        let mut words = words.skip(slot * WORDS).take(WORDS);
+        let mut words = words.skip(slot * STATE).take(STATE);
         let first = words.next()?;
         words.all(|word| word == first).then_some(first)
     }

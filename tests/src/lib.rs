@@ -42,6 +42,7 @@ mod event;
 mod fixture;
 pub mod inject;
 mod manager;
+pub mod mapped;
 pub mod namespace;
 mod power;
 mod process;

@@ -1,20 +1,19 @@
 //! One instruction at a time: what a program's segment looks like after each of them. A `SIGKILL` runs no code, so what is there
 //! between two instructions is what a kill at that moment leaves.
 
-use core::num::NonZeroUsize;
-use core::ptr::NonNull;
 use std::fs::{self, File};
 use std::io;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-/// The signal that a fixture sends itself before the first and after the last instruction that counts.
+use crate::mapped::Mapped;
+
+/// The signal that a fixture sends itself before the first instruction that counts.
 pub const MARK: Signal = Signal::SIGSTOP;
 /// The same, after the last one.
 pub const END: Signal = Signal::SIGUSR2;
@@ -93,38 +92,6 @@ pub fn segment_of(pid: Pid) -> io::Result<File> {
     Err(io::Error::other("the program has no segment"))
 }
 
-/// The memory of another process's segment, mapped for reading: its bytes are compared after each instruction, and reading a file so
-/// often would take most of the time.
-struct View {
-    start: NonNull<u8>,
-    length: NonZeroUsize,
-}
-
-impl View {
-    fn of(segment: &File, size: usize) -> Self {
-        let length = NonZeroUsize::new(size).expect("a segment has bytes");
-        let flags = MapFlags::MAP_SHARED;
-        // SAFETY: a new mapping at an address of the kernel's choice touches no memory that Rust knows of.
-        let start = unsafe { mmap(None, length, ProtFlags::PROT_READ, flags, segment, 0) };
-        let start = start.expect("the segment can be mapped").cast();
-        Self { start, length }
-    }
-
-    /// The bytes now.
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: so many bytes are mapped as long as `self` lives. The only other process that has them is stopped whenever this is
-        // called, and runs on only when the result is gone: `single_step` sees to both.
-        unsafe { core::slice::from_raw_parts(self.start.as_ptr(), self.length.get()) }
-    }
-}
-
-impl Drop for View {
-    fn drop(&mut self) {
-        // SAFETY: `of` has mapped just this.
-        let _ = unsafe { munmap(self.start.cast(), self.length.get()) };
-    }
-}
-
 /// Runs `program` up to its mark, and from there to its end mark one instruction at a time. `look` sees the
 /// first `size` bytes of the segment as they are at the mark, and after each instruction that has changed them.
 ///
@@ -156,7 +123,8 @@ pub fn single_step(
     assert_eq!(traced.stopped(), MARK, "{arguments:?}");
     ptrace::attach(traced.pid).expect("this process may trace its child");
     let segment = segment_of(traced.pid).expect("a segment");
-    let view = View::of(&segment, size);
+    // Its bytes are compared after each instruction, and reading a file so often would take most of the time.
+    let view = Mapped::read_only(&segment, size);
     let mut last = vec![0; size];
     last.copy_from_slice(view.bytes());
     look(&last);

@@ -1,6 +1,6 @@
 //! Hard states that say by themselves which commit they are of, for tests that look for mixtures of two.
 
-use ppair::{Checkpoint, HardState, Stored};
+use ppair::{Checkpoint, CommitError, HardState, Stored};
 
 /// A hard state of which every part is made from the number of the commit.
 pub trait Subject: HardState + Default + Send {
@@ -8,8 +8,27 @@ pub trait Subject: HardState + Default + Send {
     fn after(commits: u64) -> Self;
 
     /// Makes the next commit, after which the state is this one.
+    ///
+    /// # Panics
+    ///
+    /// If it fails.
     fn commit(&self, checkpoint: &Checkpoint<Self>) {
-        checkpoint.store(*self);
+        self.try_commit(checkpoint)
+            .unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// As [`commit`](Self::commit).
+    ///
+    /// # Errors
+    ///
+    /// Those of the commit.
+    fn try_commit(&self, checkpoint: &Checkpoint<Self>) -> Result<(), CommitError> {
+        checkpoint.try_store(*self).map(drop)
+    }
+
+    /// Makes several commits of it, one for each part.
+    fn commit_in_parts(&self, checkpoint: &Checkpoint<Self>) {
+        self.commit(checkpoint);
     }
 }
 
@@ -20,7 +39,7 @@ pub fn bytes_of<T: Subject>(value: &T) -> Vec<u8> {
 }
 
 /// 64 bytes.
-#[derive(Clone, Copy, Default, HardState)]
+#[derive(Clone, Copy, Default, PartialEq, HardState)]
 #[repr(C)]
 pub struct Small {
     words: [u64; 8],
@@ -107,20 +126,41 @@ impl Subject for Kilobyte {
             words: [spread(commits); 128],
         }
     }
+
+    fn commit_in_parts(&self, checkpoint: &Checkpoint<Self>) {
+        for at in [0, 127, 64] {
+            checkpoint.patch(|state| &state.words[at], |word| *word = self.words[at]);
+        }
+        self.commit(checkpoint);
+    }
 }
 
-/// So large that the segment has four kibibytes.
-#[derive(Clone, Copy, Default, HardState)]
+/// So large that the segment has four kibibytes, and a little more.
+#[derive(Clone, Copy, HardState)]
 #[repr(C)]
 pub struct Page {
-    words: [u64; 28],
+    words: [u64; PAGE_WORDS],
+}
+
+const PAGE_WORDS: usize = 38;
+
+impl Default for Page {
+    fn default() -> Self {
+        Self {
+            words: [0; PAGE_WORDS],
+        }
+    }
 }
 
 impl Subject for Page {
     fn after(commits: u64) -> Self {
         Self {
-            words: [spread(commits); 28],
+            words: [spread(commits); PAGE_WORDS],
         }
+    }
+
+    fn try_commit(&self, checkpoint: &Checkpoint<Self>) -> Result<(), CommitError> {
+        checkpoint.try_patch(|page| &page.words, |words| *words = self.words)
     }
 }
 
@@ -130,7 +170,7 @@ const WORDS: usize = 8_200;
 const CHANGED: usize = 400;
 
 /// A little more than 64 KiB, of which each commit changes three places.
-#[derive(Clone, Copy, HardState)]
+#[derive(Clone, Copy, PartialEq, HardState)]
 #[repr(C)]
 pub struct Big {
     first: u64,
@@ -165,12 +205,18 @@ impl Subject for Big {
         }
     }
 
-    fn commit(&self, checkpoint: &Checkpoint<Self>) {
-        checkpoint.edit(|edit| {
+    fn try_commit(&self, checkpoint: &Checkpoint<Self>) -> Result<(), CommitError> {
+        checkpoint.try_edit(|edit| {
             edit.patch(|big| &big.first, |first| *first = self.first);
             edit.patch(|big| &big.middle, |middle| *middle = self.middle);
             edit.patch(|big| &big.last, |last| *last = self.last);
-        });
+        })
+    }
+
+    fn commit_in_parts(&self, checkpoint: &Checkpoint<Self>) {
+        checkpoint.patch(|big| &big.first, |first| *first = self.first);
+        checkpoint.patch(|big| &big.middle, |middle| *middle = self.middle);
+        checkpoint.patch(|big| &big.last, |last| *last = self.last);
     }
 }
 

@@ -1,10 +1,13 @@
 //! Wild writes: whatever a segment holds, a worker starts from a committed value, or is told that it does not.
 
+use std::io::{self, Write as _};
 use std::panic::catch_unwind;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
 use std::time::Duration;
 
 use ppair::__private::Snapshot;
-use ppair::Source;
+use ppair::{Checkpoint, CommitError, Source};
 use ppair_tests::subject::{Big, Page, Subject, bytes_of};
 use ppair_tests::{Fixture, Random};
 
@@ -63,32 +66,158 @@ fn values<T: Subject>(commits: u64) -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// Ends the tests if it lives for too long: what must not hang.
+struct Deadline {
+    _alive: Sender<()>,
+}
+
+impl Deadline {
+    fn new(what: &'static str, limit: Duration) -> Self {
+        let (alive, end) = channel();
+        thread::spawn(move || {
+            if end.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+                // Past what libtest captures.
+                let _ = writeln!(io::stderr(), "{what}: it hangs");
+                std::process::abort();
+            }
+        });
+        Self { _alive: alive }
+    }
+}
+
+/// What the next worker, or the watch dog, does with a damaged segment.
+#[derive(Clone, Copy, Debug)]
+enum Deed {
+    Store,
+    Commit,
+    MarkHealthy,
+    Reject,
+}
+
+impl Deed {
+    fn of(number: usize) -> Self {
+        [Self::Store, Self::Commit, Self::MarkHealthy, Self::Reject][number % 4]
+    }
+
+    /// Does it as this worker, and takes over from it: what is found is the commit, if it was one, and else a committed value. Says
+    /// whether it was done.
+    fn is_done<T: Subject>(
+        self,
+        snapshot: &Snapshot<T>,
+        worker: &Checkpoint<T>,
+        values: &[Vec<u8>],
+        what: &dyn Fn() -> String,
+    ) -> bool {
+        let next = T::after(values.len() as u64);
+        let committed = match self {
+            Self::Store => worker.try_store(next).map(drop),
+            Self::Commit => next.try_commit(worker),
+            Self::MarkHealthy => Snapshot::mark_healthy(worker),
+            Self::Reject => {
+                snapshot.reject().expect("memory for the copy");
+                Ok(())
+            }
+        };
+        let is_commit = matches!(self, Self::Store | Self::Commit) && committed.is_ok();
+        let generation = worker.generation();
+        snapshot.fence(snapshot.incarnation() + 1);
+        let found = snapshot.recover_filled(snapshot.incarnation());
+        if is_commit {
+            let what = format!("{}: {self:?}, {:?}", what(), found.origin);
+            assert_eq!(found.origin.source(), Source::Current, "{what}");
+            assert_eq!(found.origin.generation(), generation, "{what}");
+            assert!(found.bytes.as_deref() == Some(&bytes_of(&next)), "{what}");
+        } else if let Some(bytes) = found.bytes {
+            let generation = usize::try_from(found.origin.generation()).expect("a small number");
+            let value = values.get(generation);
+            assert!(
+                value.is_some_and(|value| **value == *bytes),
+                "{}: no committed value after {self:?}, {:?}",
+                what(),
+                found.origin
+            );
+        }
+        for (generation, bytes) in snapshot.rejects() {
+            let value = values.get(usize::try_from(generation).expect("a small number"));
+            assert!(value.is_some_and(|value| **value == *bytes), "{}", what());
+        }
+        match committed {
+            Ok(()) => true,
+            Err(CommitError::Damaged) => false,
+            Err(other) => panic!("{}: {other}", what()),
+        }
+    }
+}
+
 #[test]
 fn every_flipped_bit_of_a_segment_of_four_kibibytes() {
+    let _deadline = Deadline::new("every flipped bit", Duration::from_secs(300));
     // Numbers of commits of which one flip makes another one, or none.
-    for commits in [1, 4, 5, 8] {
+    for (number, commits) in [1, 4, 5, 8].into_iter().enumerate() {
         let case = format!("page-{commits}");
         let (snapshot, mut image) = image_of::<Page>(&case, commits);
         assert!(
-            (3_500..=4_096).contains(&image.len()),
+            (4_096..=9_216).contains(&image.len()),
             "{} bytes",
             image.len()
         );
         let values = values::<Page>(commits);
-        let mut last = 0;
+        let (mut last, mut initial, mut refused) = (0, 0, 0);
         for bit in 0..image.len() * 8 {
             image[bit / 8] ^= 1 << (bit % 8);
             let what = || format!("bit {bit} after {commits} commits");
             last += usize::from(check(&snapshot, &image, &values, &what));
+            let found = snapshot.recover_filled(2).origin;
+            assert!(commits - found.generation() <= 1, "{}: {found:?}", what());
+            initial += usize::from(found.source() == Source::Initial);
+            // Each deed with each bit, for one of the numbers of commits.
+            let deed = Deed::of(bit + number + bit / 8);
+            snapshot.fill(&image, 2);
+            let worker = snapshot.enter(2);
+            refused += usize::from(!deed.is_done(&snapshot, &worker, &values, &what));
             image[bit / 8] ^= 1 << (bit % 8);
         }
-        println!("{} bits, {last} without any loss", image.len() * 8);
-        // Only the current slot's bits can cost the last commit.
-        assert!(last < image.len() * 8 && last > image.len() * 6);
+        println!(
+            "{} bits, {last} without any loss, {initial} led to the initial state, {refused} to a commit that is refused",
+            image.len() * 8
+        );
+        // Only the current slot's bits can cost the last commit, and the first one has none before it.
+        let slot = (2 * 8 + size_of::<Page>()) * 8;
+        assert!(last < image.len() * 8 && last >= image.len() * 8 - slot - 64);
+        assert_eq!(initial, if commits == 1 { slot } else { 0 });
+        assert!(refused < slot, "{refused}");
+    }
+}
+
+/// A worker that has committed, and goes on.
+#[test]
+fn every_bit_that_is_flipped_beneath_a_worker() {
+    let _deadline = Deadline::new("every bit beneath a worker", Duration::from_secs(300));
+    for (number, commits) in [4, 5].into_iter().enumerate() {
+        let (snapshot, image) = image_of::<Page>(&format!("beneath-{commits}"), commits);
+        let values = values::<Page>(commits + 1);
+        let mut refused = 0;
+        for bit in 0..image.len() * 8 {
+            snapshot.fill(&image, 2);
+            let worker = snapshot.enter(2);
+            Page::after(commits + 1).commit(&worker);
+            snapshot.flip(bit);
+            let deed = Deed::of(bit + 2 * number + bit / 8);
+            let what = || format!("bit {bit} after {commits} commits");
+            refused += usize::from(!deed.is_done(&snapshot, &worker, &values, &what));
+        }
+        println!(
+            "{} bits, {refused} led to a commit that is refused",
+            image.len() * 8
+        );
+        // The bits of the current slot and of its word, for three of four deeds at most.
+        let slot = (3 * 8 + size_of::<Page>()) * 8;
+        assert!((1..slot).contains(&refused), "{refused}");
     }
 }
 
 fn wild_stores<T: Subject>(case: &str, commits: u64, rounds: usize) {
+    let _deadline = Deadline::new("wild stores", Duration::from_secs(300));
     let (snapshot, image) = image_of::<T>(case, commits);
     let values = values::<T>(commits);
     let mut random = Random::seeded(case);
@@ -103,6 +232,11 @@ fn wild_stores<T: Subject>(case: &str, commits: u64, rounds: usize) {
         }
         let what = || format!("round {round}: {length} bytes at {at}");
         last += usize::from(check(&snapshot, &wild, &values, &what));
+        if round % 8 == 0 {
+            snapshot.fill(&wild, 2);
+            let worker = snapshot.enter(2);
+            Deed::of(round / 8).is_done(&snapshot, &worker, &values, &what);
+        }
         wild[at..at + length].copy_from_slice(&image[at..at + length]);
     }
     println!("{case}: {rounds} wild stores, {last} without any loss");
@@ -153,4 +287,31 @@ fn a_guarded_segment_takes_no_wild_store() {
     assert_eq!(end.stdout.len(), 2, "{:?}", end.stdout);
     assert!(end.stdout[1].starts_with("refused"), "{:?}", end.stdout);
     assert!(end.events("died").is_empty());
+}
+
+/// A store that runs over an end of the segment, or into a guarded one, ends the worker and harms no checkpoint.
+fn is_caught(place: &str, guard: &str) {
+    let end = Fixture::new(env!("CARGO_BIN_EXE_overrun"))
+        .arg(place)
+        .env("PPAIR_GUARD", guard)
+        .spawn()
+        .finish();
+    end.expect_code(0);
+    assert_eq!(end.stdout, ["found Current true"], "{place}");
+    let died = end.events("died");
+    assert_eq!(died.len(), 1, "{place}");
+    assert_eq!(died[0].get("signal"), Some("SIGSEGV"), "{place}");
+}
+
+#[test]
+fn a_store_behind_the_segment_or_before_it_is_caught() {
+    for guard in ["off", "on"] {
+        is_caught("behind", guard);
+        is_caught("before", guard);
+    }
+}
+
+#[test]
+fn a_plain_store_into_a_guarded_segment_is_caught() {
+    is_caught("inside", "on");
 }

@@ -1,8 +1,10 @@
 //! A worker that is killed after any instruction of a commit leaves the value before or the value after, and never a mixture.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use ppair::__private::Snapshot;
+use ppair::__private::{Found, Snapshot};
+use ppair::{CommitError, Source};
 use ppair_tests::broken::{self, Broken};
 use ppair_tests::step::{Steps, may_trace, single_step};
 use ppair_tests::subject::{Big, Kilobyte, Packed, Padded, Small, Subject, bytes_of};
@@ -98,29 +100,144 @@ fn a_big_state_as_a_whole() {
     commit::<Big>("big-first", 0, false);
 }
 
-/// A copy that is made for bad days changes nothing of what is recovered today.
+/// A copy that is made for bad days changes nothing of what is recovered today, and there is one for bad days at every instruction.
 #[test]
 fn a_healthy_checkpoint() {
     if cannot_trace("a_healthy_checkpoint") {
         return;
     }
-    marked::<Small>("healthy");
-    marked::<Big>("healthy-big");
+    for guard in [false, true] {
+        marked::<Small>("healthy", guard, 1);
+    }
+    // To go on from each image would take too long.
+    marked::<Big>("healthy-big", false, 20);
 }
 
-fn marked<T: Subject>(case: &str) {
+/// Looks for the healthy checkpoint in each image whose number is a multiple of `every`, and in the last one.
+fn marked<T: Subject>(case: &str, guard: bool, every: usize) {
     let snapshot = Snapshot::<T>::new().expect("shared memory");
-    let expected = bytes_of(&T::after(3));
-    let steps = single_step(STEPPER, &[case], false, snapshot.size(), |image| {
+    let expected = bytes_of(&T::after(4));
+    let (mut kept, mut count, mut last) = (Vec::new(), 0, Vec::new());
+    let steps = single_step(STEPPER, &[case], guard, snapshot.size(), |image| {
         let found = snapshot.recover(image, 2);
-        assert_eq!(found.origin.generation(), 3, "{case}");
+        assert_eq!(found.origin.generation(), 4, "{case}");
         assert!(
             found.bytes.is_some_and(|bytes| *bytes == *expected),
             "{case}"
         );
+        if count % every == 0 {
+            kept.push(healthy(&snapshot, image));
+        }
+        count += 1;
+        last.clear();
+        last.extend_from_slice(image);
     });
+    kept.push(healthy(&snapshot, &last));
     print(case, steps, 0);
-    assert!(steps.images > 1, "{case}: {steps:?}");
+    // A guarded one is a single write.
+    assert!(steps.images > usize::from(!guard), "{case}: {steps:?}");
+    assert!(kept.is_sorted(), "{case}: {kept:?}");
+    let ends = (kept.first().copied(), kept.last().copied());
+    assert_eq!(ends, (Some(2), Some(4)), "{case}");
+    assert!(kept.iter().all(|kept| [2, 4].contains(kept)), "{case}");
+}
+
+/// The generation of the healthy checkpoint in an image: what is found when the next worker has gone on, and all that it left is left behind.
+fn healthy<T: Subject>(snapshot: &Snapshot<T>, image: &[u8]) -> u64 {
+    snapshot.fill(image, 2);
+    let worker = snapshot.enter(2);
+    for number in 5..=6 {
+        T::after(number).commit(&worker);
+    }
+    for _ in 0..2 {
+        assert_eq!(snapshot.reject(), Ok(true));
+    }
+    let found = snapshot.recover_filled(2);
+    assert_eq!(found.origin.source(), Source::Healthy);
+    let generation = found.origin.generation();
+    let expected = bytes_of(&T::after(generation));
+    assert!(found.bytes.is_some_and(|bytes| *bytes == *expected));
+    generation
+}
+
+/// The last image of a case, in a file.
+struct Image {
+    bytes: Vec<u8>,
+    path: PathBuf,
+}
+
+impl Image {
+    fn of<T: Subject>(snapshot: &Snapshot<T>, from: &str, case: &str) -> Self {
+        let mut bytes = Vec::new();
+        single_step(STEPPER, &[from], false, snapshot.size(), |now| {
+            bytes = now.to_vec();
+        });
+        let name = format!("ppair-{case}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        Self { bytes, path }
+    }
+
+    fn step<T: Subject>(
+        &self,
+        snapshot: &Snapshot<T>,
+        case: &str,
+        look: impl FnMut(&[u8]),
+    ) -> Steps {
+        std::fs::write(&self.path, &self.bytes).expect("a file");
+        let arguments = [case, self.path.to_str().expect("a plain name")];
+        let steps = single_step(STEPPER, &arguments, false, snapshot.size(), look);
+        print(case, steps, 0);
+        steps
+    }
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// A takeover at any instruction of which everything stops, or a late commit of the earlier worker comes in.
+#[test]
+fn a_takeover() {
+    if cannot_trace("a_takeover") {
+        return;
+    }
+    taken_over::<Kilobyte>("take-over", "kilobyte");
+    taken_over::<Big>("take-over-big", "big");
+}
+
+fn taken_over<T: Subject>(case: &str, from: &str) {
+    let snapshot = Snapshot::<T>::new().expect("shared memory");
+    let image = Image::of(&snapshot, from, case);
+    let expect = |found: &Found, generation: u64| {
+        assert_eq!(found.origin.source(), Source::Current, "{case}");
+        assert_eq!(found.origin.generation(), generation, "{case}");
+        let bytes = bytes_of(&T::after(generation));
+        assert!(found.bytes.as_deref() == Some(&*bytes), "{case}");
+    };
+    let mut late = Vec::new();
+    let steps = image.step(&snapshot, case, |image| {
+        expect(&snapshot.recover(image, 2), 3);
+        // The worker before, which is still there.
+        snapshot.overwrite(image);
+        let committed = snapshot.enter(1).try_store(T::after(4));
+        snapshot.fence(2);
+        let generation = match committed {
+            Ok(generation) => generation,
+            Err(CommitError::Fenced) => 3,
+            Err(other) => panic!("{case}: {other}"),
+        };
+        expect(&snapshot.recover_filled(2), generation);
+        T::after(generation + 1).commit(&snapshot.enter(2));
+        snapshot.fence(3);
+        expect(&snapshot.recover_filled(3), generation + 1);
+        late.push(generation);
+    });
+    assert!(steps.images > 3, "{case}: {steps:?}");
+    // Once it is too late, it stays so.
+    assert!(late.iter().rev().is_sorted(), "{case}: {late:?}");
+    assert_eq!((late[0], late.last()), (4, Some(&3)), "{case}: {late:?}");
 }
 
 /// A worker that dies while it recovers leaves everything as it was.
@@ -135,24 +252,40 @@ fn recovery_stores_nothing() {
 
 fn recovered<T: Subject>(case: &str, from: &str) {
     let snapshot = Snapshot::<T>::new().expect("shared memory");
-    let mut image = Vec::new();
-    single_step(STEPPER, &[from], false, snapshot.size(), |now| {
-        image = now.to_vec();
-    });
-    // So that more than the current checkpoint is looked at: a flip in each word that could be a bad one.
-    let found = snapshot.recover(&image, 2).bytes.expect("it has committed");
-    let at = image
-        .windows(8)
-        .rposition(|window| found.starts_with(window));
-    image[at.expect("the value is in the segment")] ^= 4;
-    let file = std::env::temp_dir().join(format!("ppair-{case}-{}", std::process::id()));
-    std::fs::write(&file, &image).expect("a file");
-    let arguments = [case, file.to_str().expect("a plain name")];
-    let images = single_step(STEPPER, &arguments, false, snapshot.size(), |_| {});
-    std::fs::remove_file(&file).expect("the file is there");
-    print(case, images, 0);
+    let mut image = Image::of(&snapshot, from, case);
+    // One flipped bit in what was committed last, so that more than that is looked at.
+    let found = snapshot.recover(&image.bytes, 2).bytes;
+    let found = found.expect("it has committed");
+    let mut windows = image.bytes.windows(8);
+    let at = windows.rposition(|window| found.starts_with(window));
+    image.bytes[at.expect("the value is in the segment")] ^= 4;
+    let found = snapshot.recover(&image.bytes, 2);
+    assert_eq!(found.origin.source(), Source::Previous, "{case}");
+    let images = image.step(&snapshot, case, |_| {});
     assert_eq!(images.images, 0, "{case}");
     assert!(images.steps > 1_000, "{case}: {images:?}");
+}
+
+/// What is recovered is looked at: commits of parts, one after the other, are taken for what they would be if they were one.
+#[test]
+fn a_commit_in_parts_is_caught() {
+    if cannot_trace("a_commit_in_parts_is_caught") {
+        return;
+    }
+    in_parts::<Kilobyte>("in-parts");
+    in_parts::<Big>("in-parts-big");
+}
+
+fn in_parts<T: Subject>(case: &str) {
+    let snapshot = Snapshot::<T>::new().expect("shared memory");
+    let whole = [2, 3].map(|number| bytes_of(&T::after(number)));
+    let mut mixed = 0;
+    let steps = single_step(STEPPER, &[case], false, snapshot.size(), |image| {
+        let bytes = snapshot.recover(image, 2).bytes.map(Vec::from);
+        mixed += usize::from(!whole.iter().any(|whole| bytes.as_ref() == Some(whole)));
+    });
+    print(case, steps, mixed);
+    assert!(mixed > 50 && mixed < steps.images, "{case}: {mixed}");
 }
 
 /// The same harness finds what is wrong with protocols that are wrong.

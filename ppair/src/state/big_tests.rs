@@ -127,6 +127,93 @@ fn a_whole_value_and_parts_take_turns() {
     assert_eq!(next.stored().generation(), 4);
 }
 
+/// Places next to each other, and again and again, take no more of the log than what they are.
+#[test]
+fn a_place_that_is_changed_again_needs_no_more_room() {
+    let segment = segment::<Table>();
+    let table = enter::<Table>(segment, 1);
+    hit(&table, 1);
+    table.edit(|edit| {
+        for _ in 0..25_000 {
+            edit.patch(|table| &table.total, |total| *total += 1);
+        }
+        for round in 0..3 {
+            for row in 0..ROWS / 4 {
+                edit.patch(|table| &table.rows[row], |row| row.hits = round);
+            }
+        }
+        // Over the ends of what was changed before.
+        edit.patch(|table| &table.rows[ROWS / 4 - 1], |row| row.hits += 5);
+        edit.patch(|table| &table.rows[ROWS / 4], |row| row.hits += 6);
+    });
+    let next = enter::<Table>(segment, 2);
+    assert_eq!(next.get(|table| &table.total), 25_008);
+    let expected = |row| match row {
+        row if row == ROWS / 4 - 1 => 7,
+        row if row == ROWS / 4 => 6,
+        row if row < ROWS / 4 => 2,
+        _ => 0,
+    };
+    next.read(|table| {
+        for (row, found) in table.rows.iter().enumerate() {
+            assert_eq!(found.hits, expected(row), "row {row}");
+        }
+    });
+}
+
+#[derive(Clone, Copy, crate::HardState)]
+#[hard(crate = crate)]
+#[repr(C)]
+struct Forty([u64; 40]);
+
+impl Default for Forty {
+    fn default() -> Self {
+        Self([0; 40])
+    }
+}
+
+/// Fills `N` words from word `at` on, and sees what was there.
+fn fill<const N: usize>(edit: &mut Edit<'_, Forty>, model: &mut [u64; 40], at: usize, by: u64) {
+    let at = at % (40 - N + 1);
+    edit.patch(
+        |state| {
+            state.0[at..at + N]
+                .first_chunk::<N>()
+                .expect("so many words")
+        },
+        |words| {
+            assert_eq!(words[..], model[at..at + N]);
+            *words = [by; N];
+        },
+    );
+    model[at..at + N].fill(by);
+}
+
+#[test]
+fn places_that_lie_over_each_other_are_changed_in_the_order_of_the_changes() {
+    let state = enter::<Forty>(segment::<Forty>(), 1);
+    let mut random = 1_u64;
+    let mut model = [0; 40];
+    for round in 0..if cfg!(miri) { 20 } else { 500 } {
+        state.edit(|edit| {
+            for number in 0..=round % 50 {
+                random = random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                let at = usize::try_from(random >> 40).unwrap();
+                let by = round * 100 + number;
+                match random >> 37 & 3 {
+                    0 => fill::<1>(edit, &mut model, at, by),
+                    1 => fill::<2>(edit, &mut model, at, by),
+                    2 => fill::<5>(edit, &mut model, at, by),
+                    _ => fill::<9>(edit, &mut model, at, by),
+                }
+            }
+        });
+        assert_eq!(state.load().0, model, "round {round}");
+    }
+}
+
 #[test]
 fn a_panic_publishes_nothing_and_blocks_nobody() {
     let table = enter::<Table>(segment::<Table>(), 1);
@@ -304,6 +391,9 @@ fn a_guarded_segment_is_written_through_its_file() {
     );
     assert_eq!(next.get(|table| &table.tail[0]), 50);
     assert_eq!(table.try_update(|_| ()), Err(CommitError::Fenced));
+    // Also if there is nothing to commit.
+    assert_eq!(table.try_edit(|_| ()), Err(CommitError::Fenced));
+    assert_eq!(next.try_edit(|_| ()), Ok(()));
 }
 
 /// 4 MiB, of which many small places are changed.
@@ -345,7 +435,7 @@ fn a_commit_gets_through_beside_threads_that_read_without_a_pause() {
     in_time(move || (0..20).for_each(|_| committer.patch(|table| &table.rows[7], |row| *row += 1)));
     STOP.store(true, Ordering::Relaxed);
     for reader in readers {
-        reader.join().unwrap();
+        drop(reader.join());
     }
     assert_eq!(table.get(|table| &table.rows[7]), 20);
 }

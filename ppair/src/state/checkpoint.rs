@@ -374,9 +374,12 @@ impl<T: HardState> Checkpoint<T> {
     ///
     /// # Errors
     ///
-    /// [`CommitError::Fenced`] if a newer worker has taken over. Nothing was committed, and nothing will be: end this process.
-    /// [`CommitError::Damaged`] if a wild write has damaged what this worker has committed, and [`CommitError::System`] under
-    /// [`guard`](crate::Config::guard). A process that the program has forked is `Fenced` at once, whatever other threads do.
+    /// [`CommitError::Fenced`] if a newer worker has taken over. Nothing was committed, and nothing will be: end this process. (Under
+    /// [`guard`](crate::Config::guard), the newer worker may have found the value all the same.) A process that the program has forked is
+    /// `Fenced` at once, whatever other threads do.
+    ///
+    /// [`CommitError::Damaged`] if a wild write has damaged what this worker has committed, and [`CommitError::System`] under `guard`, if
+    /// the system refuses a write.
     ///
     /// # Panics
     ///
@@ -524,8 +527,10 @@ impl<T: HardState> Checkpoint<T> {
     ///
     /// # Errors
     ///
-    /// As [`try_store`](Self::try_store), and [`CommitError::TooLarge`] if the changed places of a big state are more than half
-    /// of it. Nothing was stored then.
+    /// As [`try_store`](Self::try_store), also where nothing is changed, and [`CommitError::TooLarge`] if the log of a big state, which is
+    /// half as large as it, does not hold the changed places. Each of them takes whole words of 8 bytes there and 16 bytes more, unless it
+    /// goes on where the one before has ended; what is changed again takes nothing. So of places of 8 bytes each, far from each other, a sixth
+    /// of the state is too much. Nothing was stored then.
     ///
     /// # Panics
     ///

@@ -52,7 +52,11 @@ pub enum CommitError {
 impl core::fmt::Display for CommitError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::Fenced => f.write_str("the hard state belongs to a newer worker"),
+            Self::Fenced => {
+                return f.write_str(
+                    "the hard state belongs to a newer worker, and this process can commit nothing more",
+                );
+            }
             Self::TooLarge { bytes, reserve } => write!(
                 f,
                 "the changed parts need {bytes} bytes and the log holds {reserve}; commit in smaller steps, or the whole value \
@@ -336,7 +340,7 @@ impl Region<'_> {
     /// Why the publishing word is not what the committer has left there. The word is not believed if it is damaged or if, by what
     /// the head of the region says, nobody has taken over.
     #[cold]
-    fn why_not(&self, committer: &Committer) -> CommitError {
+    pub(crate) fn why_not(&self, committer: &Committer) -> CommitError {
         let is_in_turn = self.turn() == u64::from(committer.incarnation);
         if is_in_turn || !self.published(committer.incarnation).is_whole {
             CommitError::Damaged
@@ -354,7 +358,28 @@ impl Region<'_> {
         if published.tag != tag_of(committer.incarnation) {
             return Err(self.why_not(committer));
         }
+        self.check_turn(committer)?;
         Ok(Found { word, published })
+    }
+
+    /// Before anything is written for a commit by a guarded worker: its own late word has put its tag back, so that the word says nothing
+    /// any more. So there is one late commit at most, of the generation that the takeover has put down as void.
+    #[inline(always)]
+    pub(crate) fn check_turn(&self, committer: &Committer) -> Result<(), CommitError> {
+        if self.words.is_guarded() {
+            return self.check_turn_of_guarded(committer);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn check_turn_of_guarded(&self, committer: &Committer) -> Result<(), CommitError> {
+        if self.turn() == u64::from(committer.incarnation) {
+            Ok(())
+        } else {
+            Err(CommitError::Fenced)
+        }
     }
 
     /// Commits `staged`: the bytes of a small hard state with zeroed gaps. One thread of the process at a time.

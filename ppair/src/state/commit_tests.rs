@@ -312,6 +312,12 @@ fn a_late_commit_of_a_guarded_worker_does_not_come_back_behind_a_worker_without_
     let late = memory.guarded().commit(&committer(1), &staged(2));
     assert_eq!(late, Err(CommitError::Fenced));
     assert_eq!(start_of(&memory, 2), (1, staged(1)));
+    // It was one late commit, and there is no second one, although the late word has the tag of its worker.
+    let all = || memory.cells.iter().map(|cell| cell.load(Ordering::Relaxed));
+    let before: Vec<u64> = all().collect();
+    let late = memory.guarded().commit(&committer(1), &staged(3));
+    assert_eq!(late, Err(CommitError::Fenced));
+    assert!(all().eq(before));
     // The second worker dies without a commit.
     memory.region().fence(3).unwrap();
     assert_eq!(start_of(&memory, 3), (1, staged(1)));

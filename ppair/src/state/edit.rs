@@ -16,8 +16,10 @@ pub struct Edit<'a, T> {
     /// Its bytes with zeroed gaps, filled up to whole words.
     bytes: &'a [u8],
     entry: &'a mut Entry,
-    /// How many places were changed.
+    /// How many places were changed, but for those that were changed before.
     count: usize,
+    /// Where the words of the last range start in the entry.
+    last: usize,
     /// Where they are, from [`MANY`] on.
     index: Index,
 }
@@ -30,6 +32,7 @@ impl<'a, T: HardState> Edit<'a, T> {
             bytes,
             entry,
             count: 0,
+            last: 0,
             index: Index::default(),
         }
     }
@@ -67,18 +70,52 @@ impl<'a, T: HardState> Edit<'a, T> {
             self.check(first, words, offset, size_of::<U>());
         }
         if !words.is_empty() {
-            let at = self.entry.push(first, words);
-            self.count += 1;
-            if self.count > MANY {
-                self.index.put(first, end, at);
-            } else if self.count == MANY {
-                for (first, bytes) in self.entry.places() {
-                    self.index
-                        .put(first, first + bytes.len() / WORD, bytes.start);
-                }
-            }
+            self.put(first, words);
         }
         result
+    }
+
+    /// Puts changed words down: in the place of those that this edit has put there before, or behind all of them.
+    fn put(&mut self, first: usize, words: &[u8]) {
+        if self.count == 0 {
+            self.last = self.entry.push(first, words);
+            self.count = 1;
+            return;
+        }
+        if let Some(at) = self.written(first, words.len()) {
+            self.entry.overwrite(at, words);
+            return;
+        }
+        let at = self.entry.push_behind(&mut self.last, first, words);
+        self.count += 1;
+        let end = first + words.len() / WORD;
+        if self.count > MANY {
+            self.index.put(first, end, at);
+        } else if self.count == MANY {
+            for (first, bytes) in self.entry.places() {
+                let end = first + bytes.len() / WORD;
+                self.index.put(first, end, bytes.start);
+            }
+        }
+    }
+
+    /// Where in the entry the words from `first` on stand, if all of these bytes are in one piece that nothing lies over.
+    fn written(&self, first: usize, length: usize) -> Option<usize> {
+        let end = first + length / WORD;
+        if self.count >= MANY {
+            let (start, bytes) = self
+                .index
+                .pieces(first, end)
+                .find(|(start, bytes)| start + bytes.len() / WORD > first)?;
+            let at = bytes.start + first.checked_sub(start)? * WORD;
+            return (at + length <= bytes.end).then_some(at);
+        }
+        let overlaps = |(start, bytes): &(usize, Range<usize>)| {
+            *start < end && first < start + bytes.len() / WORD
+        };
+        let (start, bytes) = self.entry.places().filter(overlaps).last()?;
+        let at = bytes.start + first.checked_sub(start)? * WORD;
+        (at + length <= bytes.end).then_some(at)
     }
 
     /// A copy of what stands at a place, with the earlier changes of this edit.

@@ -9,7 +9,7 @@ use super::words::{Guard, WORD, Words};
 use crate::sys::Errno;
 use crate::sys::atomic::{AtomicU64, Ordering};
 
-const FINGERPRINT: u64 = 3;
+pub(crate) const FINGERPRINT: u64 = 3;
 
 type Hook = Box<dyn FnOnce(&Hooked) -> Result<(), Errno> + Send>;
 

@@ -4,14 +4,17 @@
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
+use loom::cell::UnsafeCell;
 use loom::model::Builder;
-use loom::sync::{Arc, Mutex};
+use loom::sync::Arc;
 use loom::thread;
 
 use super::commit::{CommitError, Committer};
 use super::recovery::choose;
 use super::region::{Region, Shape};
+use super::turn::Turns;
 use super::words::{Guard, WORD, Words};
+use super::working::{Buffer, Who, Working};
 use crate::sys::Errno;
 use crate::sys::atomic::{AtomicU64, Ordering};
 
@@ -157,11 +160,11 @@ fn model_of_commits_from_two_threads_and_a_reader() {
     check(4, || {
         let memory = Memory::new();
         // The turn, as a worker has it.
-        let turn = Arc::new(Mutex::new(()));
+        let turns = Arc::new(Turns::new(()));
         let writers = [2, 3].map(|value| {
-            let (memory, turn) = (Arc::clone(&memory), Arc::clone(&turn));
+            let (memory, turns) = (Arc::clone(&memory), Arc::clone(&turns));
             thread::spawn(move || {
-                let turn = turn.lock().unwrap();
+                let turn = turns.take(|| false).unwrap();
                 let generation = memory.commit(1, value, false).unwrap();
                 drop(turn);
                 (generation, value)
@@ -183,4 +186,98 @@ fn model_of_commits_from_two_threads_and_a_reader() {
         }
         assert_eq!(memory.recover(1), committed[1]);
     });
+}
+
+/// A place that the model checker watches: two threads that are there at once, one of them to change it, end the test.
+#[derive(Debug)]
+struct Watched(UnsafeCell<u64>);
+
+// SAFETY: the model checker finds whoever is there at the wrong time.
+unsafe impl Sync for Watched {}
+
+impl Watched {
+    fn new() -> Self {
+        Self(UnsafeCell::new(0))
+    }
+
+    fn get(&self) -> u64 {
+        self.0.with(|place| {
+            // SAFETY: nobody changes it now, or the model checker has ended the test.
+            unsafe { *place }
+        })
+    }
+
+    fn set(&self, value: u64) {
+        self.0.with_mut(|place| {
+            // SAFETY: nobody else is there, or the model checker has ended the test.
+            unsafe { *place = value }
+        });
+    }
+}
+
+#[test]
+fn model_of_the_turn() {
+    check(3, || {
+        let turns = Arc::new(Turns::new(Watched::new()));
+        let add_one = |turns: &Turns<Watched>| {
+            let turn = turns.take(|| false).unwrap();
+            turn.set(turn.get() + 1);
+        };
+        let other = {
+            let turns = Arc::clone(&turns);
+            thread::spawn(move || add_one(&turns))
+        };
+        add_one(&turns);
+        add_one(&turns);
+        other.join().unwrap();
+        assert_eq!(turns.take(|| false).unwrap().get(), 3);
+    });
+}
+
+/// A thread of the worker, in a closure of a checkpoint or not.
+struct Thread {
+    is_inside: bool,
+}
+
+impl Who for Thread {
+    fn is_waited_for(&self) -> bool {
+        self.is_inside
+    }
+
+    fn is_forked(&self) -> bool {
+        false
+    }
+}
+
+/// One that reads, and one that commits twice.
+fn working_copy(is_inside: bool) {
+    check(3, move || {
+        let buffer = Buffer::<u64>::filled(|_| ()).unwrap();
+        let working = Arc::new((Working::new(buffer, 0), Watched::new()));
+        let reader = {
+            let working = Arc::clone(&working);
+            thread::spawn(move || {
+                let (working, watched) = &*working;
+                working.read(&Thread { is_inside }, |_, generation| {
+                    assert_eq!(watched.get(), generation);
+                });
+            })
+        };
+        let (own, watched) = &*working;
+        for generation in 1..=2 {
+            // SAFETY: this thread is the only one that commits, and `in_turn` is not called.
+            unsafe { own.write(generation, |_| watched.set(generation)) };
+        }
+        reader.join().unwrap();
+    });
+}
+
+#[test]
+fn model_of_the_working_copy() {
+    working_copy(false);
+}
+
+#[test]
+fn model_of_the_working_copy_and_a_reader_that_others_wait_for() {
+    working_copy(true);
 }

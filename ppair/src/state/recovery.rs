@@ -114,12 +114,18 @@ pub(crate) fn recover(
         is_poisoned: region.poisoned() == committed.generation,
     };
     let mut bytes: Option<Box<[u8]>> = None;
-    let found = Choices::of(region, incarnation)
-        .into_iter()
-        .find(|(_, chain)| {
+    let mut try_all = |choices: Choices| {
+        choices.into_iter().find(|(_, chain)| {
             let bytes = bytes.get_or_insert_with(|| vec![0; region.bytes()].into_boxed_slice());
             region.read_chain(*chain, bytes) && layout.validate(bytes).is_ok()
-        });
+        })
+    };
+    let choices = Choices::of(region, incarnation);
+    let mut found = try_all(choices);
+    if choices.has_current() && found.is_none_or(|(source, _)| source != Source::Current) {
+        // The worker before may have folded it meanwhile, if it was about to commit when it was taken over from.
+        found = try_all(Choices::of(region, incarnation));
+    }
     if let Some((source, chain)) = found {
         let origin = Origin {
             source,
@@ -190,6 +196,12 @@ struct Choices {
 }
 
 impl Choices {
+    /// Whether what was committed last seems to be there.
+    fn has_current(&self) -> bool {
+        let mut choices = self.choices.iter().flatten();
+        choices.any(|(source, _)| *source == Source::Current)
+    }
+
     fn of(region: &Region<'_>, incarnation: u32) -> Self {
         let published = region.published(incarnation);
         let committed = published.generation;

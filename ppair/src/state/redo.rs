@@ -14,6 +14,7 @@ use core::ops::Range;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::commit::{CommitError, Committer, Found as FoundWord, NotPublished, Published, parity};
+use super::recovery::choose;
 use super::region::{ALL_SLOTS, Region, SLOTS, forget_sums, sum_of_words};
 use super::words::{WORD, Words, words_for};
 use crate::sys::Errno;
@@ -59,6 +60,31 @@ impl Entry {
         let start = self.bytes.len();
         self.bytes.extend(words);
         start
+    }
+
+    /// As [`push`](Self::push), but words that go right behind those of the last range become a part of it. `last` is where the words of
+    /// that one start.
+    pub(crate) fn push_behind(&mut self, last: &mut usize, first: usize, words: &[u8]) -> usize {
+        let number = |bytes: &[u8], at: usize| {
+            let word = bytes[at..].first_chunk::<WORD>();
+            word.map_or(0, |word| u64::from_ne_bytes(*word))
+        };
+        let head = *last - RANGE_HEAD * WORD;
+        let count = number(&self.bytes, head + WORD);
+        if number(&self.bytes, head) + count != first as u64 {
+            *last = self.push(first, words);
+            return *last;
+        }
+        let count = count + (words.len() / WORD) as u64;
+        self.bytes[head + WORD..*last].copy_from_slice(&count.to_ne_bytes());
+        let start = self.bytes.len();
+        self.bytes.extend(words);
+        start
+    }
+
+    /// Replaces words that start at this byte.
+    pub(crate) fn overwrite(&mut self, at: usize, words: &[u8]) {
+        self.bytes[at..at + words.len()].copy_from_slice(words);
     }
 
     /// The ranges: where each goes, and its words.
@@ -273,6 +299,13 @@ impl Region<'_> {
         Ok(())
     }
 
+    /// Where else the state of `chain` is, which is not whole any more: the worker before folds it if it was about to commit when it was
+    /// taken over from, and then overwrites the entries that led to it.
+    pub(crate) fn same_elsewhere(&self, committer: &Committer, chain: Chain) -> Option<Chain> {
+        let (_, other) = choose(self, committer.incarnation)?;
+        (other.generation == chain.generation).then_some(other)
+    }
+
     /// Whether the log has room for these changes, if nothing else is in it.
     pub(crate) fn check_room(&self, entry: &Entry) -> Result<(), CommitError> {
         let (needed, reserve) = (entry.bytes.len(), self.shape.log_words() * WORD);
@@ -315,16 +348,24 @@ impl Region<'_> {
                     None => start,
                 };
                 let chain = chain.ok_or(CommitError::Damaged)?;
-                let slot = Committer {
-                    keep: Some(chain.slot),
-                    ..*committer
-                }
-                .free_slot(now.published);
+                let free_beside = |chain: Chain| {
+                    Committer {
+                        keep: Some(chain.slot),
+                        ..*committer
+                    }
+                    .free_slot(now.published)
+                };
+                let mut slot = free_beside(chain);
                 if !self.words.is_guarded() {
                     self.write_whole(self.slot(slot), chain.generation, working)?;
                 } else if !self.fold(chain, self.slot(slot))? {
                     // The worker's own copy is outside of the guard, so a guarded segment is not filled from it.
-                    return Err(CommitError::Damaged);
+                    let other = self.same_elsewhere(committer, chain);
+                    let other = other.ok_or_else(|| self.why_not(committer))?;
+                    slot = free_beside(other);
+                    if !self.fold(other, self.slot(slot))? {
+                        return Err(self.why_not(committer));
+                    }
                 }
                 let folded = Tail {
                     slot,

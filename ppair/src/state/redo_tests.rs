@@ -1,7 +1,7 @@
 use std::cell::RefCell;
 use std::thread;
 
-use super::super::hooked::Hooked;
+use super::super::hooked::{FINGERPRINT, Hooked};
 use super::super::recovery::{Source, choose};
 use super::super::region::{BIG, CHUNK, Shape, healthy_slot};
 use super::*;
@@ -29,7 +29,7 @@ impl Memory {
     }
 
     fn region(&self) -> Region<'_> {
-        Region::new(Words::open(&self.words), SIZE, 77).unwrap()
+        Region::new(Words::open(&self.words), SIZE, FINGERPRINT).unwrap()
     }
 
     fn now(&self) -> Vec<u8> {
@@ -431,4 +431,51 @@ fn healthy_checkpoints_of_neighbours_never_mix() {
             }
         }
     }
+}
+
+#[test]
+fn a_guarded_worker_goes_on_although_the_one_before_was_late_with_a_fold() {
+    let memory = Memory::new();
+    let mut first = Worker::new(&memory, 1);
+    first.whole(1);
+    // It fills the log, so that the next one folds it and then overwrites it.
+    let room = Shape::new(SIZE).log_words() - HEAD - RANGE_HEAD;
+    first.part(&[(0, room)], 2).unwrap();
+    let found = first.found();
+    let second = Worker::new(&memory, 2);
+    let chain = second.start.expect("what the first one has committed");
+    let change = |entry: &mut Entry, fill: u8| {
+        entry.clear();
+        entry.push(7, &[fill; WORD]);
+    };
+    let Worker {
+        committer,
+        mut tail,
+        mut entry,
+        ..
+    } = first;
+    change(&mut entry, 3);
+    let working = memory.now();
+    let region = memory.region();
+    let late = region.commit_part(&committer, &mut tail, None, &working, &mut entry, found);
+    assert_eq!(late.map(drop), Err(CommitError::Fenced));
+    assert!(!region.is_whole_chain(chain));
+    let hooked = Hooked::new(SIZE);
+    for (to, from) in hooked.cells.iter().zip(&memory.words) {
+        to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+    let (region, own) = (hooked.guarded(), second.committer);
+    change(&mut entry, 4);
+    let found = region.published_in_turn(&own).unwrap();
+    let committed = region.commit_part(&own, &mut None, Some(chain), &[], &mut entry, found);
+    assert_eq!(
+        committed.map(|word| Published::unpack(word).generation),
+        Ok(3)
+    );
+    let (source, chain) = choose(&region, 2).expect("a checkpoint");
+    let mut bytes = vec![0; SIZE];
+    assert!(region.read_chain(chain, &mut bytes));
+    let mut expected = memory.now();
+    expected[7 * WORD..8 * WORD].fill(4);
+    assert!(bytes == expected && source == Source::Current);
 }

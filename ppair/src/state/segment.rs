@@ -443,6 +443,12 @@ impl Segment {
         }
     }
 
+    /// Flips one bit.
+    pub(crate) fn flip(&self, bit: usize) {
+        let (word, bit) = (bit / 64, bit % 64);
+        self.words()[word].fetch_xor(1 << bit, Ordering::Relaxed);
+    }
+
     fn words(&self) -> &[AtomicU64] {
         words_of(&self.mapping)
     }

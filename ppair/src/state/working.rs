@@ -4,13 +4,13 @@ use core::alloc::Layout as Memory;
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU32, Ordering};
 use std::alloc::{alloc, dealloc, handle_alloc_error};
 
 use super::HardState;
 use super::bytes::validate;
 use super::layout::Invalid;
 use super::words::{WORD, words_for};
+use crate::sys::atomic::{AtomicU32, Ordering, spin_loop};
 use crate::sys::memory::{HUGE_PAGE, prefer_huge_pages};
 
 /// The bytes of a `T` with zeroed gaps, filled up to whole words, aligned as a `T`.
@@ -111,7 +111,7 @@ const CHANGING: u32 = 1 << 31;
 /// The committing thread waits for the readers, and nobody becomes one before it is done.
 const ANNOUNCED: u32 = 1 << 30;
 /// How often the committing thread looks before it announces itself.
-const LOOKS: u32 = 200;
+const LOOKS: u32 = if cfg!(ppair_model) { 1 } else { 200 };
 
 /// A thread that waits for another one: it looks again at once, then lets others run, then sleeps.
 #[derive(Debug, Default)]
@@ -123,7 +123,8 @@ impl Patience {
     fn wait(&mut self) {
         self.looks = self.looks.saturating_add(1);
         match self.looks {
-            0..64 => core::hint::spin_loop(),
+            _ if cfg!(ppair_model) => spin_loop(),
+            0..64 => spin_loop(),
             64..512 => std::thread::yield_now(),
             _ => std::thread::sleep(core::time::Duration::from_micros(100)),
         }
@@ -211,7 +212,7 @@ impl<T: HardState> Working<T> {
                 if one_more.is_ok() {
                     return;
                 }
-                core::hint::spin_loop();
+                spin_loop();
                 continue;
             }
             patience.wait();

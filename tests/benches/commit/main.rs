@@ -134,6 +134,16 @@ fn main() {
             Box::new(|| ours::part::<true>(&handles)),
         ),
         (
+            "guarded-64",
+            60,
+            Box::new(|| ours::guarded(&handles.bytes_64)),
+        ),
+        (
+            "guarded-4096",
+            60,
+            Box::new(|| ours::guarded(&handles.bytes_4096)),
+        ),
+        (
             "instead-64",
             20,
             Box::new(|| alternatives::of(&handles.bytes_64, folder.path())),

@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 
+use ppair::__private::Snapshot;
 use ppair::{Checkpoint, Config, HardState, Pair};
 use ppair_tests::Random;
 
@@ -215,6 +216,20 @@ pub(crate) fn part<const ONE_BY_ONE: bool>(handles: &Handles) -> Vec<Subject> {
 /// The bytes of the value with this number.
 pub(crate) fn bytes_of<const N: usize>(number: u64) -> Vec<u8> {
     Words::<N>::of(number).bytes()
+}
+
+/// The same commit by a worker whose segment is guarded. It has a segment of its own.
+pub(crate) fn guarded<const N: usize>(checkpoint: &Checkpoint<Words<N>>) -> Vec<Subject> {
+    let snapshot = Snapshot::<Words<N>>::new().expect("shared memory");
+    snapshot.fence(1);
+    snapshot.guard().expect("a read-only mapping");
+    let guarded = snapshot.enter(1);
+    vec![
+        store(checkpoint),
+        Subject::new("ppair: store, guarded", 10_000, move |number| {
+            guarded.store(black_box(Words::of(number)));
+        }),
+    ]
 }
 
 /// ppair itself, in a table of what would be used instead.

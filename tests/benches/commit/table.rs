@@ -23,7 +23,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 /// What the others are compared with: the floor in front of ppair, and ppair itself beside what would be used instead.
 fn reference(group: &Group) -> usize {
     match group.name.as_str() {
-        name if name.starts_with("instead") => 0,
+        name if name.starts_with("instead") || name.starts_with("guarded") => 0,
         "gaps" | "part" | "part-one-by-one" => 0,
         _ => 1,
     }

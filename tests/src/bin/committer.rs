@@ -1,11 +1,13 @@
-//! Commits as fast as it can, from two threads, and says at its start what it found. Each commit adds one to every word of
-//! its state, so a state is a mixture of two commits unless all its words are the same, and equal to its generation.
+//! Commits as fast as it can, from two threads, and says at its start what it found. What a state is follows from its generation, so
+//! a mixture of two commits is found out. With the argument `big`, the state is a big one, of which each commit changes several places; the
+//! other thread marks what is committed as healthy.
 
 use std::process::exit;
 use std::thread;
 
-use ppair::{Checkpoint, Config, HardState, Pair};
+use ppair::{Checkpoint, Config, HardState, Pair, Worker};
 
+/// Each commit adds one to every word.
 #[derive(Clone, Copy, HardState)]
 #[repr(C)]
 struct State {
@@ -41,25 +43,82 @@ impl State {
     }
 }
 
-fn main() {
-    let mut pair = Pair::new(Config::new());
-    let words = pair.prepare::<Checkpoint<State>>();
-    let others = pair.prepare::<Checkpoint<u64>>();
-    let worker = pair.start();
-    let (words, others) = (words.enter(&worker), others.enter(&worker));
-    let Some(count) = words
-        .load()
-        .count()
-        .filter(|count| *count == words.generation())
-    else {
-        println!(
-            "torn: {:?} at generation {}",
-            words.load().words,
-            words.generation()
-        );
-        exit(78);
-    };
-    println!("found {count} {}", others.load());
+const ROWS: usize = 1_100;
+const ROW: usize = 8;
+
+/// 70,000 bytes. The commit with number N writes N into all words of the row N of so many, and at both ends.
+#[derive(Clone, Copy, HardState)]
+#[repr(C)]
+struct Big {
+    first: u64,
+    rows: [[u64; ROW]; ROWS],
+    last: u32,
+}
+
+impl Default for Big {
+    #[allow(
+        clippy::large_stack_arrays,
+        reason = "a big state is what this is about"
+    )]
+    fn default() -> Self {
+        Self {
+            first: 0,
+            rows: [[0; ROW]; ROWS],
+            last: 0,
+        }
+    }
+}
+
+fn row_of(number: u64) -> usize {
+    usize::try_from(number % ROWS as u64).expect("a small number")
+}
+
+impl Big {
+    fn is_after(&self, commits: u64) -> bool {
+        let mut rows = (0..).zip(&self.rows);
+        let last = |row: u64| match commits.checked_sub(row) {
+            Some(behind) => commits - behind % ROWS as u64,
+            None => 0,
+        };
+        self.first == commits
+            && u64::from(self.last) == commits & 0xffff_ffff
+            && rows.all(|(row, words)| words.iter().all(|word| *word == last(row)))
+    }
+
+    /// The whole of it at once, now and then, and else what has changed.
+    fn commit(checkpoint: &Checkpoint<Self>, number: u64) {
+        let low = u32::try_from(number & 0xffff_ffff).expect("the low half");
+        if number % 500 == 0 {
+            checkpoint.update(|big| {
+                big.first = number;
+                big.rows[row_of(number)] = [number; ROW];
+                big.last = low;
+            });
+            return;
+        }
+        checkpoint.edit(|edit| {
+            edit.patch(|big| &big.first, |first| *first = number);
+            edit.patch(|big| &big.rows[row_of(number)], |row| *row = [number; ROW]);
+            edit.patch(|big| &big.last, |last| *last = low);
+        });
+    }
+}
+
+fn torn(what: &str, generation: u64) -> ! {
+    println!("torn: {what} at generation {generation}");
+    exit(78);
+}
+
+fn small(words: &Checkpoint<State>, others: &Checkpoint<u64>, worker: &Worker) {
+    let (found, generation) = (words.load(), words.generation());
+    if found.count() != Some(generation) {
+        torn(&format!("{:?}", found.words), generation);
+    }
+    println!(
+        "found {} {generation} {}",
+        worker.incarnation(),
+        others.load()
+    );
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
@@ -70,4 +129,42 @@ fn main() {
             });
         }
     });
+}
+
+fn big(big: &Checkpoint<Big>, others: &Checkpoint<u64>, worker: &Worker) {
+    let generation = big.generation();
+    if !big.read(|big| big.is_after(generation)) {
+        torn(&format!("{}", big.get(|big| &big.first)), generation);
+    }
+    println!(
+        "found {} {generation} {}",
+        worker.incarnation(),
+        others.load()
+    );
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            loop {
+                others.update(|others| *others += 1);
+                worker.mark_healthy().expect("this worker may commit");
+            }
+        });
+        for number in generation + 1.. {
+            Big::commit(big, number);
+        }
+    });
+}
+
+fn main() {
+    let is_big = std::env::args().nth(1).as_deref() == Some("big");
+    let mut pair = Pair::new(Config::new());
+    let others = pair.prepare::<Checkpoint<u64>>();
+    if is_big {
+        let state = pair.prepare::<Checkpoint<Big>>();
+        let worker = pair.start();
+        big(&state.enter(&worker), &others.enter(&worker), &worker);
+    } else {
+        let state = pair.prepare::<Checkpoint<State>>();
+        let worker = pair.start();
+        small(&state.enter(&worker), &others.enter(&worker), &worker);
+    }
 }

@@ -8,6 +8,7 @@ use nix::unistd::{Pid, ftruncate};
 use ppair::__private::Snapshot;
 use ppair::{Checkpoint, Config, Pair, Worker};
 use ppair_tests::broken::{self, Broken};
+use ppair_tests::mapped::Mapped;
 use ppair_tests::step::{END, MARK};
 use ppair_tests::subject::{Big, Kilobyte, Packed, Padded, Page, Small, Subject};
 
@@ -39,10 +40,32 @@ fn store_big() {
     between_marks(|| checkpoint.store(next));
 }
 
+/// Each place of the state in a commit of its own: what is not to be seen of one commit.
+fn commit_in_parts<T: Subject>(before: u64) {
+    let (checkpoint, _) = enter::<T>();
+    (1..=before).for_each(|number| T::after(number).commit(&checkpoint));
+    let next = T::after(before + 1);
+    between_marks(|| next.commit_in_parts(&checkpoint));
+}
+
+/// With two healthy checkpoints that were kept before: the first one is to be replaced, and not the second.
 fn mark_healthy<T: Subject>() {
     let (checkpoint, worker) = enter::<T>();
-    (1..=3).for_each(|number| T::after(number).commit(&checkpoint));
-    between_marks(|| worker.mark_healthy().expect("this worker may commit"));
+    let mark = || worker.mark_healthy().expect("this worker may commit");
+    for number in 1..=4 {
+        T::after(number).commit(&checkpoint);
+        if number <= 2 {
+            mark();
+        }
+    }
+    between_marks(mark);
+}
+
+/// The watch dog's part of a takeover from worker 1.
+fn take_over<T: Subject>() {
+    let snapshot = Snapshot::<T>::new().expect("shared memory");
+    snapshot.overwrite(&std::fs::read(argument(2)).expect("an image"));
+    between_marks(|| snapshot.fence(2));
 }
 
 /// Recovers a snapshot with one damaged slot, which a handed over segment is.
@@ -70,11 +93,12 @@ fn argument(number: usize) -> String {
 fn commit_broken(protocol: Broken) {
     let memory = memfd_create(c"ppair", MFdFlags::empty()).expect("shared memory");
     ftruncate(&memory, broken::SIZE.try_into().expect("a small number")).expect("its size");
-    let memory = File::from(memory);
+    let file = File::from(memory);
+    let memory = Mapped::words(&file, broken::WORDS);
     for number in 1..=2 {
-        protocol.commit(&memory, number).expect("a commit");
+        protocol.commit(memory, number);
     }
-    between_marks(|| protocol.commit(&memory, 3).expect("a commit"));
+    between_marks(|| protocol.commit(memory, 3));
 }
 
 fn main() {
@@ -91,6 +115,10 @@ fn main() {
         Some("big-whole") => store_big(),
         Some("healthy") => mark_healthy::<Small>(),
         Some("healthy-big") => mark_healthy::<Big>(),
+        Some("in-parts") => commit_in_parts::<Kilobyte>(2),
+        Some("in-parts-big") => commit_in_parts::<Big>(2),
+        Some("take-over") => take_over::<Kilobyte>(),
+        Some("take-over-big") => take_over::<Big>(),
         Some("recover") => recover::<Kilobyte>(),
         Some("recover-big") => recover::<Big>(),
         Some("image") => match argument(2).as_str() {

@@ -52,7 +52,10 @@ impl<T: HardState> InTurn<'_, T> {
     fn found(&self, committer: &Committer) -> Result<Found, CommitError> {
         match self.turn.last {
             0 => self.shared.region.published_in_turn(committer),
-            word => Ok(Found::own(word)),
+            word => {
+                self.shared.region.check_turn(committer)?;
+                Ok(Found::own(word))
+            }
         }
     }
 
@@ -79,7 +82,7 @@ impl<T: HardState> InTurn<'_, T> {
         let returned = change(&mut Edit::new(buffer.value(), buffer.bytes(), entry));
         drop(inside);
         if self.turn.entry.is_empty() {
-            return Ok(returned);
+            return self.nothing_to_commit().map(|()| returned);
         }
         let mut bytes = buffer.bytes().to_vec();
         self.turn.entry.apply(&mut bytes);
@@ -105,7 +108,7 @@ impl<T: HardState> InTurn<'_, T> {
         let returned = change(&mut Edit::new(buffer.value(), buffer.bytes(), entry));
         drop(inside);
         if self.turn.entry.is_empty() {
-            return Ok(returned);
+            return self.nothing_to_commit().map(|()| returned);
         }
         let region = shared.region;
         if let Err(too_large) = region.check_room(&self.turn.entry) {
@@ -142,6 +145,16 @@ impl<T: HardState> InTurn<'_, T> {
         unsafe { working.write(generation, apply) };
         self.published(word);
         Ok(returned)
+    }
+
+    /// Whether this process could have committed something.
+    #[cold]
+    fn nothing_to_commit(&self) -> Result<(), CommitError> {
+        if self.shared.incarnation.is_forked() {
+            return Err(CommitError::Fenced);
+        }
+        let found = self.shared.region.published_in_turn(&self.committer());
+        found.map(drop)
     }
 
     /// As [`get_ready`](Self::get_ready), behind a closure of the user's: a process that was forked there is not the worker, although it
@@ -239,10 +252,18 @@ impl<T: HardState> InTurn<'_, T> {
         // SAFETY: this thread has the turn.
         let generation = unsafe { self.shared.working().generation() };
         // What is found instead of a damaged one is another checkpoint than the one that is to be kept.
-        if chain.generation == generation && region.keep_healthy(committer.incarnation, chain)? {
+        let is_same = chain.generation == generation;
+        let keep = |chain| region.keep_healthy(committer.incarnation, chain);
+        let is_kept = is_same
+            && (keep(chain)?
+                || match region.same_elsewhere(committer, chain) {
+                    Some(other) => keep(other)?,
+                    None => false,
+                });
+        if is_kept {
             Ok(())
         } else {
-            Err(CommitError::Damaged)
+            Err(region.why_not(committer))
         }
     }
 }
