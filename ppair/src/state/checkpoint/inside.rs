@@ -14,10 +14,12 @@ thread_local! {
 }
 
 impl Who for Identity {
+    #[inline]
     fn is_waited_for(&self) -> bool {
         INSIDE.get() != 0
     }
 
+    #[inline]
     fn is_forked(&self) -> bool {
         self.unforked.get() != self.incarnation.load(Ordering::Relaxed)
     }
@@ -58,6 +60,7 @@ impl Reading {
     }
 
     /// Whether this thread is looking at this one.
+    #[inline]
     pub(super) fn is_of(state: usize) -> bool {
         READING
             .try_with(|states| states.borrow().contains(&state))
