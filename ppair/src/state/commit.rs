@@ -166,6 +166,12 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    #[inline(always)]
+    pub(crate) const fn of(word: u64) -> Self {
+        let published = Published::unpack(word);
+        Self { word, published }
+    }
+
     /// A word that this worker has stored itself, so that there is nothing to check.
     #[inline(always)]
     pub(crate) const fn own(word: u64) -> Self {

@@ -1,6 +1,8 @@
 //! What a thread does that has the turn to commit: to get ready, to commit a whole value or some places, to keep a healthy checkpoint.
 //! Small and big states part ways here.
 
+#![allow(clippy::inline_always, reason = "as in `commit`")]
+
 use core::sync::atomic::Ordering;
 
 use super::inside::Inside;
@@ -48,15 +50,29 @@ impl<T: HardState> InTurn<'_, T> {
     }
 
     /// What is published, which this worker knows once it has published something itself.
-    #[inline]
+    #[inline(always)]
     fn found(&self, committer: &Committer) -> Result<Found, CommitError> {
-        match self.turn.last {
-            0 => self.shared.region.published_in_turn(committer),
+        // A word goes through a register. What it says would go through memory, in pieces that the processor has to wait for.
+        let last = self.turn.last;
+        let word = match last {
+            0 => self.first_word(committer)?,
             word => {
                 self.shared.region.check_turn(committer)?;
-                Ok(Found::own(word))
+                word
             }
-        }
+        };
+        Ok(if last == 0 {
+            Found::of(word)
+        } else {
+            Found::own(word)
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn first_word(&self, committer: &Committer) -> Result<u64, CommitError> {
+        let found = self.shared.region.published_in_turn(committer);
+        found.map(|found| found.word)
     }
 
     #[inline]
