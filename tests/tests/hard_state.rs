@@ -21,6 +21,7 @@ fn a_worker_killed_while_it_commits_leaves_a_whole_value_that_never_goes_back() 
             .unwrap_or_else(|| panic!("{line}"))
             .split(' ');
         let mut next = || words.next().unwrap().parse::<u64>().unwrap();
+        assert_eq!(next(), kill + 1, "the incarnation");
         let found = (next(), next());
         assert!(
             found.0 >= last.0 && found.1 >= last.1,

@@ -21,7 +21,7 @@ use scenarios::{SCENARIOS, Scenario};
 use table::{Often, Row, Rows};
 
 /// So many runs at once: they wait most of the time.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 12;
 /// How often a run is tried in which the call was not made, or time was short.
 const ATTEMPTS: usize = 4;
 /// What the watch dog can do without for ever.
