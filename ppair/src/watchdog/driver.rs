@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::log::say;
 use crate::progress::{DeathWindow, Ladder};
 use crate::resume::{Baton, Relay};
-use crate::state::hearts::{Name, Weakest};
+use crate::state::hearts::Weakest;
 use crate::state::segment::Segment;
 use crate::sys::process::Alone;
 use crate::sys::signal::{SIGCHLD, Set};
@@ -32,10 +32,6 @@ use crate::world::{WAITED, World};
 /// How long the watch dog rests when the system refuses to let it wait.
 pub(super) const REST: Duration = Duration::from_millis(10);
 
-/// How often a heart is looked at within the time that it has.
-const LOOKS: u32 = 4;
-/// How soon one that is silent is looked at once more, at the latest.
-const SECOND_LOOK: Duration = Duration::from_millis(500);
 /// A stop signal that follows the same one so soon is the same stop: somebody has sent it to the watch dog and to its whole group, as timeout(1) does.
 const ECHO: Duration = Duration::from_millis(200);
 /// So many children of the program's own there is room for without allocating.
@@ -59,7 +55,7 @@ pub(super) struct Signs {
     /// It could give no sign of life before then: its start, or the end of a stop.
     pub(super) floor: Duration,
     /// The heart that was silent for too long when it was looked at last, and is looked at once more.
-    suspect: Option<Weakest>,
+    pub(super) suspect: Option<Weakest>,
     /// The heart that was, if that is why the worker was told to end.
     pub(super) hung: Option<Weakest>,
     /// It had to be killed, since it did not end in time.
@@ -365,41 +361,6 @@ impl WatchDog {
         self.alarms.set(Alarm::Healthy, now.checked_add(age));
     }
 
-    /// When the worker's signs of life are looked at next: when the weakest heart is due, and four times at least in the time that it has, as a watch dog that
-    /// sleeps for long does not notice that both of them stood still.
-    fn next_look(&self, now: Duration, beat: Duration) -> Option<Duration> {
-        let timeout = self.options.hang_timeout?;
-        let due = beat.saturating_add(timeout).max(now);
-        Some(now.saturating_add(timeout / LOOKS).min(due))
-    }
-
-    /// Judges the worker's signs of life. One look is not enough to call it hung: it may stand still no longer, and not have had the time to say so.
-    #[inline(never)]
-    fn look_at_hearts(&mut self, now: Duration) {
-        let (Some(worker), Some(timeout)) = (self.worker, self.options.hang_timeout) else {
-            return;
-        };
-        if children::stands_still(worker.pid) {
-            self.signs.floor = now;
-        }
-        let hearts = self.segment.hearts();
-        let weakest = hearts.weakest(self.incarnation, self.signs.floor, now);
-        let silent = weakest.filter(|weakest| now.saturating_sub(weakest.beat) >= timeout);
-        if silent.is_some() && silent == self.signs.suspect {
-            // While a worker runs, this leads to no fork and no end, and so to no role.
-            let _ = self.step(Event::Hung);
-            return;
-        }
-        self.signs.suspect = silent;
-        let next = match (silent, weakest) {
-            (Some(_), _) => now.checked_add((timeout / LOOKS).min(SECOND_LOOK)),
-            (None, Some(weakest)) => self.next_look(now, weakest.beat),
-            // All hearts rest. One that begins to beat again is looked at in time.
-            (None, None) => self.next_look(now, now),
-        };
-        self.alarms.set(Alarm::Hang, next);
-    }
-
     pub(super) fn on_signal(&mut self, taken: signal::Taken) -> Option<Role> {
         if taken.signal == SIGCHLD {
             return None;
@@ -618,20 +579,6 @@ impl WatchDog {
             generation: self.generation,
         });
         self.tell_manager_of_start(worker.pid);
-    }
-
-    #[inline(never)]
-    fn say_hung(&mut self) {
-        self.signs.hung = self.signs.suspect;
-        let (Some(worker), Some(hung)) = (self.worker, &self.signs.hung) else {
-            return;
-        };
-        self.tell(&Say::Hung {
-            worker: worker.pid,
-            incarnation: self.incarnation,
-            heart: hung.heart.as_ref().map(Name::as_str),
-            silent: clock::now().saturating_sub(hung.beat),
-        });
     }
 
     #[inline(never)]

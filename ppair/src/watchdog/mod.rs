@@ -4,6 +4,7 @@ pub(crate) mod alarms;
 mod birth;
 mod burial;
 pub(crate) mod driver;
+mod hangs;
 pub(crate) mod machine;
 pub(crate) mod manager;
 mod oom;
