@@ -25,12 +25,17 @@ const AT_LEAST_EVERY: Duration = Duration::from_secs(1);
 ///
 /// ```no_run
 /// #[ppair::main(hang_timeout = "30s")]
-/// #[tokio::main]
-/// async fn main() {
-///     let _heart = ppair::watch_runtime("tokio", &tokio::runtime::Handle::current());
-///     // ... serve
+/// fn main() -> std::io::Result<()> {
+///     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+///     let _heart = ppair::watch_runtime("tokio", runtime.handle());
+///     runtime.block_on(async {
+///         // serve
+///     });
+///     Ok(())
 /// }
 /// ```
+///
+/// Below `#[tokio::main]` the handle is `tokio::runtime::Handle::current()`.
 pub fn watch_runtime(name: &str, runtime: &Handle) -> RuntimeHeart {
     let Some(timeout) = heart::timeout() else {
         return RuntimeHeart { probe: None };
