@@ -418,7 +418,6 @@ impl<S: 'static> Pair<S> {
                 last_death: None,
                 degraded: false,
                 counters: Counters::default(),
-                died_at: None,
             };
             manager.tell_alone();
             let contact = Contact {

@@ -1,7 +1,6 @@
 //! `Worker`: what a worker knows of itself.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use core::time::Duration;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use static_assertions::assert_impl_all;
@@ -19,10 +18,10 @@ use crate::state::recovery::{Origin, Recovered};
 use crate::state::restored::{self, Restored};
 use crate::state::segment::Segment;
 use crate::state::stored::Stored;
+use crate::sys::process;
 use crate::sys::signal::{self, SIGCHLD, SIGTERM};
 use crate::sys::tether::Tether;
 use crate::sys::unforked::Unforked;
-use crate::sys::{clock, process};
 use crate::watchdog::manager::Manager;
 
 /// What a worker knows of itself: which one it is, why the one before it died, and what it starts from.
@@ -54,8 +53,6 @@ pub(crate) struct Beginning {
     pub(crate) last_death: Option<&'static Death>,
     pub(crate) degraded: bool,
     pub(crate) counters: Counters,
-    /// When the last worker was found dead.
-    pub(crate) died_at: Option<Duration>,
 }
 
 /// How a worker reaches whoever wants to know of it.
@@ -143,13 +140,8 @@ impl Worker {
         contact: Contact,
     ) -> Self {
         room.unforked.set(begin.incarnation);
-        let mut counters = begin.counters;
-        if begin.died_at.is_some() || begin.incarnation == 1 {
-            // The watch dog counts this start in its own memory, which is another one by now.
-            counters.count_start(begin.died_at, clock::now());
-        }
         let inner = Inner {
-            counters,
+            counters: begin.counters,
             contact,
             ready: AtomicU32::new(0),
             unforked: room.unforked,
@@ -382,7 +374,6 @@ mod tests {
             last_death: None,
             degraded: false,
             counters: Counters::default(),
-            died_at: None,
         };
         let (room, contact) = (Room::new(), Contact::default());
         let worker = Worker::new(room, begin, segment, vec![recovered.clone()], contact);

@@ -63,8 +63,10 @@ impl Tether {
     /// In a new worker: lets go of the watch dog's end, and asks for the signal.
     pub(crate) fn hold_as_worker(&self) -> Result<(), Errno> {
         // By number, and not by dropping the owner: this is the watch dog's memory, which a worker only reads.
+        // By `syscall`, as in `signal::change_mask`, for the sake of the pages that a new worker has to fault in.
         // SAFETY: nothing of a worker uses this end, and the owner is never dropped there (`Pair::start` leaks it).
-        Errno::result(unsafe { libc::close(self.watchdog.as_raw_fd()) })?;
+        let closed = unsafe { libc::syscall(libc::SYS_close, self.watchdog.as_raw_fd()) };
+        Errno::result(closed)?;
         own(&self.worker)
     }
 
@@ -155,9 +157,12 @@ fn signals(fd: &OwnedFd, signal: i32) -> Result<(), Errno> {
 
 /// This process is the owner of `fd` from here on.
 fn own(fd: &OwnedFd) -> Result<(), Errno> {
-    let pid = super::process::pid();
+    // By `syscall`, as above.
+    // SAFETY: the call takes nothing, touches nothing and cannot fail.
+    let pid = unsafe { libc::syscall(libc::SYS_getpid) };
     // SAFETY: `F_SETOWN` takes an integer only.
-    Errno::result(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETOWN, pid) }).map(drop)
+    let owned = unsafe { libc::syscall(libc::SYS_fcntl, fd.as_raw_fd(), libc::F_SETOWN, pid) };
+    Errno::result(owned).map(drop)
 }
 
 fn set_signal(fd: &OwnedFd, signal: i32) -> Result<(), Errno> {

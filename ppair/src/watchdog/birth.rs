@@ -60,6 +60,9 @@ impl WatchDog {
         for (proof, region) in self.proofs.iter_mut().zip(self.segment.regions()) {
             proof.started = region.published(self.incarnation).generation;
         }
+        // Here, so that the worker, which inherits it, need not look at the clock.
+        let counters = self.counters;
+        self.counters.count_start(self.died_at, clock::now());
         match fork(&self.alone) {
             Ok(Side::Child) => {
                 self.become_worker();
@@ -68,11 +71,13 @@ impl WatchDog {
             Ok(Side::Parent(pid)) => {
                 let since = clock::now();
                 self.begin_watch(Running { pid, since });
-                self.counters.count_start(self.died_at, since);
                 self.just_forked = true;
                 Forked::Watchdog(Event::Forked)
             }
-            Err(errno) => Forked::Watchdog(Event::ForkFailed(errno)),
+            Err(errno) => {
+                self.counters = counters;
+                Forked::Watchdog(Event::ForkFailed(errno))
+            }
         }
     }
 

@@ -536,7 +536,6 @@ impl WatchDog {
             last_death: self.last_death.as_ref(),
             degraded: role == Role::Degraded,
             counters: self.counters,
-            died_at: self.died_at,
         }
     }
 
