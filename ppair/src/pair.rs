@@ -445,13 +445,12 @@ impl<S: 'static> Pair<S> {
         }));
         let world =
             world.unwrap_or_else(|errno| fail("cannot block the signals of the watch dog", errno));
-        // On the heap, where a worker only reads it: on the stack it would be copied, with all the pages that it fills.
-        let mut dog = Box::new(WatchDog::new(options, world, alone, segment, equipment));
+        let mut dog = WatchDog::new(options, world, alone, segment, equipment);
         last_words::leave_of_faults(segment);
         let role = match watchdog {
             None => dog.run(),
             Some(baton) => {
-                *dog = dog.continued(Image::Fresh, &baton);
+                dog = dog.continued(Image::Fresh, &baton);
                 dog.run_with(baton.running())
             }
         };

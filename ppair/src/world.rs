@@ -67,6 +67,7 @@ impl World {
     }
 
     /// Gives the program its signals back: what is pending then arrives.
+    #[inline]
     pub(crate) fn leave(self) -> Result<(), Errno> {
         if self.ignored.has(SIGCHLD) {
             signal::set_ignored(SIGCHLD)?;

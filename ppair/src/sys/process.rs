@@ -54,6 +54,12 @@ pub(crate) fn adopt_orphans(adopts: bool) -> Result<(), Errno> {
     Errno::result(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, adopts) }).map(drop)
 }
 
+/// Lets others run that wait for this processor, for a moment.
+pub(crate) fn give_way() {
+    // SAFETY: the call takes nothing and touches nothing. On Linux it cannot fail (sched_yield(2)).
+    let _ = unsafe { libc::syscall(libc::SYS_sched_yield) };
+}
+
 /// Ends this process at once: no destructor, no `atexit` handler and no buffer of the user's runs.
 pub(crate) fn exit_now(code: u8) -> ! {
     // SAFETY: `_exit` may be called at any time, in any state of the process (signal-safety(7)).

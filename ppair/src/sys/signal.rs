@@ -70,6 +70,7 @@ pub(crate) fn block(set: Set) -> Result<Set, Errno> {
 }
 
 /// Makes `set` the mask of this thread.
+#[inline]
 pub(crate) fn set_mask(set: Set) -> Result<Set, Errno> {
     change_mask(libc::SIG_SETMASK, set)
 }
@@ -86,6 +87,7 @@ pub(crate) fn suspend() -> Result<(), Errno> {
 
 /// The kernel's own call, and not the C library's: the kernel's set is the 64 bits of a [`Set`], and the page of `syscall` is
 /// the only one of the library that a new worker has to fault in.
+#[inline]
 fn change_mask(how: i32, set: Set) -> Result<Set, Errno> {
     let mut old = 0_u64;
     let size = size_of::<u64>();

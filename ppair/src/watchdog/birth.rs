@@ -6,6 +6,7 @@ use super::driver::{Image, Proof, REST, Running, WatchDog};
 use super::machine::Event;
 use crate::config::Orphans;
 use crate::event::Event as Say;
+use crate::exit::Exit;
 use crate::log::say;
 use crate::resume::Relay;
 use crate::state::keep::Reject;
@@ -24,24 +25,16 @@ pub(super) enum Forked {
 }
 
 impl WatchDog {
-    pub(super) fn fork(&mut self) -> Forked {
+    /// `at_once`: as soon as the last worker was buried.
+    pub(super) fn fork(&mut self, at_once: bool) -> Forked {
         if let Err(errno) = self.oom.before_fork() {
             self.complain("pwrite", errno);
         }
         if let Image::Used(relay) = &self.image {
             return self.start_afresh(relay);
         }
-        if self.incarnation > 0 {
-            // Those of a worker that ended in order, and what others have left since. Where that took its time, a stop may have come.
-            if self.clear_orphans() {
-                if let Some(stop) = self.stop_before_fork() {
-                    return Forked::Watchdog(stop);
-                }
-            }
-            if let Some(tether) = &self.equipment.tether {
-                // What the last worker has sent is of no interest any more, and must not fill the way of the next ones.
-                tether.drain();
-            }
+        if let Some(stop) = self.clear_up(at_once) {
+            return Forked::Watchdog(stop);
         }
         self.incarnation = self.incarnation.wrapping_add(1);
         let handed_over = self
@@ -70,6 +63,8 @@ impl WatchDog {
             }
             Ok(Side::Parent(pid)) => {
                 let since = clock::now();
+                // The new worker usually waits for this very processor, and what is left to do here (to say that it was started, and why) can wait for it.
+                process::give_way();
                 self.begin_watch(Running { pid, since });
                 self.just_forked = true;
                 Forked::Watchdog(Event::Forked)
@@ -79,6 +74,23 @@ impl WatchDog {
                 Forked::Watchdog(Event::ForkFailed(errno))
             }
         }
+    }
+
+    /// Clears away what is left of the last worker. Where that takes its time, a stop may have come, which it returns.
+    fn clear_up(&mut self, at_once: bool) -> Option<Event> {
+        let last = self.last_death.as_ref()?;
+        // What the one leaves that ended in order is still there; of the others it was cleared away when they were buried.
+        let is_cleared = at_once && last.exit != Exit::Code(0);
+        if self.segment.ready() == self.incarnation {
+            if let Some(tether) = &self.equipment.tether {
+                // What it has sent is of no interest any more, and must not fill the way of the next ones.
+                tether.drain();
+            }
+        }
+        if !is_cleared && self.clear_orphans() {
+            return self.stop_before_fork();
+        }
+        None
     }
 
     /// A stop signal that waits to be taken, before there is a worker.

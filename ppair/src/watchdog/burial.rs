@@ -152,10 +152,20 @@ impl WatchDog {
 
     /// Ends what a dead worker has left behind: its children are this process's now. Those that were there before the first worker stay. Returns
     /// whether there was anything to end.
+    #[inline]
     pub(super) fn clear_orphans(&mut self) -> bool {
-        if self.options.orphans == Orphans::Keep {
-            return false;
-        }
+        // The most usual answer, and a process would be left behind if it were wrong: so two are asked.
+        self.options.orphans == Orphans::Kill && !Self::has_no_child() && self.end_orphans()
+    }
+
+    fn has_no_child() -> bool {
+        wait::children() == Ok(Children::None) && wait::reap(ANY) == Err(Errno::ECHILD)
+    }
+
+    /// Not inlined: a worker would have to copy the pages of the stack that its buffers take.
+    #[cold]
+    #[inline(never)]
+    fn end_orphans(&mut self) -> bool {
         let (mut killed, mut failures) = (0, 0);
         let until = clock::now().saturating_add(PATIENCE);
         loop {
@@ -167,7 +177,6 @@ impl WatchDog {
                     }
                     break;
                 }
-                // The most usual answer, and a process would be left behind if it were wrong: so two are asked.
                 Ok(Children::None) if wait::reap(ANY) == Err(Errno::ECHILD) => break,
                 Ok(Children::Running)
                     if killed == 0 && children::are_all_known(&self.others) == Some(true) =>

@@ -148,14 +148,18 @@ pub(super) struct Proof {
 
 impl WatchDog {
     /// The watch dog of a pair that has not begun.
+    ///
+    /// On the heap, where a worker only reads it, and made by a function of its own: on the stack it would be copied by each worker, with all the pages
+    /// that it fills, and so would be the room in which it is put together.
+    #[inline(never)]
     pub(crate) fn new(
         options: Options,
         world: World,
         alone: Alone,
         segment: &'static Segment,
         equipment: &'static Equipment,
-    ) -> Self {
-        let mut dog = Self {
+    ) -> Box<Self> {
+        let mut dog = Box::new(Self {
             machine: Machine::new(options),
             options,
             world,
@@ -184,7 +188,7 @@ impl WatchDog {
             just_forked: false,
             oom: Oom::prepare(),
             failed: None,
-        };
+        });
         if options.orphans == Orphans::Kill {
             if !children::knows_us() {
                 dog.tell(&Say::Warning {
@@ -219,7 +223,7 @@ impl WatchDog {
     }
 
     /// A watch dog that goes on where `baton` was handed over.
-    pub(crate) fn continued(mut self, image: Image, baton: &Baton) -> Self {
+    pub(crate) fn continued(mut self: Box<Self>, image: Image, baton: &Baton) -> Box<Self> {
         self.machine = Machine::resumed(self.options, baton.restarts);
         self.image = image;
         self.incarnation = baton.incarnation;
@@ -385,11 +389,17 @@ impl WatchDog {
     }
 
     /// One step of the machine, with everything that follows from it.
+    #[inline]
     pub(super) fn step(&mut self, event: Event) -> Option<Role> {
         if self.equipment.on_event.is_none() || self.options.orphans == Orphans::Keep {
             return self.step_unwatched(event);
         }
-        // What the user's function starts on the way is not the worker's.
+        self.step_watched(event)
+    }
+
+    /// What the user's function starts on the way is not the worker's.
+    #[inline(never)]
+    fn step_watched(&mut self, event: Event) -> Option<Role> {
         let mut before = [0; 64];
         let mut known = 0;
         if self.worker.is_some() {
@@ -430,6 +440,7 @@ impl WatchDog {
     fn step_unwatched(&mut self, event: Event) -> Option<Role> {
         let mut event = Some(event);
         while let Some(now) = event.take() {
+            let at_once = matches!(now, Event::Died { .. });
             let actions = self.machine.step(now);
             // A used image does not come back from a fork, so it has to say first why there is one.
             let is_used = matches!(self.image, Image::Used(_));
@@ -437,7 +448,7 @@ impl WatchDog {
                 actions.partition(|action| is_used && matches!(action, Action::LogDied { .. }));
             for action in first.into_iter().chain(then) {
                 match action {
-                    Action::Fork => match self.fork() {
+                    Action::Fork => match self.fork(at_once) {
                         Forked::Worker => return Some(Role::Worker),
                         Forked::Watchdog(answer) => event = Some(answer),
                     },
@@ -546,7 +557,6 @@ impl WatchDog {
 
     #[inline(never)]
     fn say_died(&mut self, restarts: u32, next: Next) {
-        let cleared = core::mem::take(&mut self.cleared);
         let Some(death) = &self.last_death else {
             return;
         };
@@ -560,16 +570,23 @@ impl WatchDog {
             next,
         });
         self.tell_manager_of_death(death, next);
-        if cleared > 0 {
+        self.say_cleared();
+    }
+
+    /// What the last worker had left behind was cleared away: behind the line of its death, or, if that was later, in front of that of the next start.
+    fn say_cleared(&mut self) {
+        let killed = core::mem::take(&mut self.cleared);
+        if let Some(death) = self.last_death.as_ref().filter(|_| killed > 0) {
             self.tell(&Say::Orphans {
                 incarnation: death.incarnation,
-                killed: cleared,
+                killed,
             });
         }
     }
 
     #[inline(never)]
-    fn say_started(&self) {
+    fn say_started(&mut self) {
+        self.say_cleared();
         let Some(worker) = self.worker else { return };
         self.tell(&Say::Started {
             watchdog: self.pid,

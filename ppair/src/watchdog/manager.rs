@@ -74,6 +74,7 @@ impl Manager {
     }
 
     /// Takes the way to the manager out of the environment of a new worker, which has one thread and has run no code of the user's.
+    #[inline]
     pub(crate) fn hide(&self, alone: &Alone) {
         if self.notify.is_some() {
             process::remove_variables(alone, &[SOCKET, PING_MICROSECONDS, PING_PROCESS]);
@@ -86,9 +87,15 @@ impl Manager {
     }
 
     fn try_send(&self, lines: Arguments<'_>) -> Result<(), Errno> {
-        let Some(notify) = &self.notify else {
-            return Ok(());
-        };
+        self.notify
+            .as_ref()
+            .map_or(Ok(()), |notify| Self::send_to(notify, lines))
+    }
+
+    /// In a frame of its own: see `log::say`.
+    #[cold]
+    #[inline(never)]
+    fn send_to(notify: &Notify, lines: Arguments<'_>) -> Result<(), Errno> {
         let mut bytes = [0; 512];
         let mut rest = &mut bytes[..];
         // What does not fit is cut.

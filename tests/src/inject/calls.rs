@@ -60,6 +60,7 @@ pub(super) fn kind_of(number: i64) -> Option<Kind> {
         | libc::SYS_exit_group
         | libc::SYS_brk
         | libc::SYS_rt_sigreturn
+        | libc::SYS_sched_yield
         | libc::SYS_restart_syscall => kind("", Nothing, &[]),
         libc::SYS_clone => kind("fork", Nothing, &[EAGAIN, ENOMEM, EPERM]),
         // The C library has it for threads only.
