@@ -8,6 +8,9 @@ use ppair_tests::{Fixture, Random, Running, Signal};
 
 /// So many are done by default; `PPAIR_STORM_KILLS` says another number.
 const KILLS: usize = 6_000;
+/// So many of them by another process, in whatever a worker does from its first instruction on. The others by a timer of the worker's
+/// own, which is as precise on a busy machine, and costs no other process a turn.
+const FROM_OUTSIDE: usize = 3_000;
 /// No worker lives longer than this: from before its first line to some hundreds of commits on.
 const LONGEST_LIFE: Duration = Duration::from_micros(400);
 
@@ -15,9 +18,9 @@ fn kills() -> usize {
     std::env::var("PPAIR_STORM_KILLS").map_or(KILLS, |kills| kills.parse().expect("a number"))
 }
 
-fn storm(fixture: &str, state: &str, guard: bool) -> Running {
+fn storm(fixture: &str, args: &[&str], guard: bool) -> Running {
     Fixture::new(fixture)
-        .arg(state)
+        .args(args)
         .env("PPAIR_MAX_RESTARTS", "unlimited")
         .env("PPAIR_RESTART_DELAY", "0s")
         .env("PPAIR_GUARD", if guard { "on" } else { "off" })
@@ -68,19 +71,28 @@ fn kill(pair: &mut Running, kills: usize, random: &mut Random) -> usize {
     kills
 }
 
-fn every_worker_finds_a_whole_commit(state: &str, guard: bool, kills: usize) {
-    let mut random = Random::seeded("kill_storm");
-    let mut pair = storm(env!("CARGO_BIN_EXE_committer"), state, guard);
-    let begin = Instant::now();
-    assert_eq!(
-        kill(&mut pair, kills, &mut random),
-        kills,
-        "a worker ended by itself"
-    );
-    pair.event("started");
+/// Lets workers kill themselves, each at a random time after it has said what it found. Returns how many did.
+fn let_die(pair: &mut Running, kills: usize) -> usize {
+    let mut generation = 0;
+    for kill in 0..kills {
+        let died = pair.event("died");
+        if died.get("signal") != Some("SIGKILL") {
+            return kill;
+        }
+        let at_end = died.number("generation");
+        assert!(at_end >= generation, "{died}");
+        generation = at_end;
+    }
+    kills
+}
+
+/// What each worker found is whole, and never older than what the one before it found.
+fn check(pair: Running, kills: usize, begin: Instant) {
     pair.signal(Signal::SIGTERM);
     let end = pair.finish();
-    end.expect_code(128 + Signal::SIGTERM as i32);
+    // Whichever of the two came first to the last worker.
+    let codes = [Signal::SIGTERM, Signal::SIGKILL].map(|signal| Some(128 + signal as i32));
+    assert!(codes.contains(&end.code()), "{:?}", end.status);
     assert!(end.events("rolled_back").is_empty() && end.events("state_rejected").is_empty());
     let mut last = [0; 3];
     for line in &end.stdout {
@@ -107,6 +119,28 @@ fn every_worker_finds_a_whole_commit(state: &str, guard: bool, kills: usize) {
     assert!(last[1] > kills as u64, "hardly any worker came to commit");
 }
 
+fn every_worker_finds_a_whole_commit(state: &str, guard: bool, kills: usize) {
+    let mut random = Random::seeded("kill_storm");
+    let outside = kills.min(FROM_OUTSIDE);
+
+    let begin = Instant::now();
+    let mut pair = storm(env!("CARGO_BIN_EXE_committer"), &[state], guard);
+    let killed = kill(&mut pair, outside, &mut random);
+    assert_eq!(killed, outside, "a worker ended by itself");
+    pair.event("started");
+    check(pair, outside, begin);
+
+    let (begin, inside) = (Instant::now(), kills - outside);
+    if inside > 0 {
+        let seed = random.next_u64().to_string();
+        let args = [state, seed.as_str()];
+        let mut pair = storm(env!("CARGO_BIN_EXE_committer"), &args, guard);
+        let died = let_die(&mut pair, inside);
+        assert_eq!(died, inside, "a worker ended by itself");
+        check(pair, inside, begin);
+    }
+}
+
 #[test]
 fn no_commit_is_torn_or_lost() {
     every_worker_finds_a_whole_commit("small", false, kills());
@@ -131,7 +165,7 @@ fn no_guarded_commit_of_a_big_state_is_torn_or_lost() {
 #[test]
 fn a_state_in_place_is_caught_torn() {
     let mut random = Random::seeded("kill_storm");
-    let mut pair = storm(env!("CARGO_BIN_EXE_in_place"), "in-place", false);
+    let mut pair = storm(env!("CARGO_BIN_EXE_in_place"), &["in-place"], false);
     let killed = kill(&mut pair, 10_000, &mut random);
     assert!(killed < 10_000, "no torn state was found");
     println!("torn after {killed} kills");

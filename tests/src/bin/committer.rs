@@ -1,11 +1,17 @@
 //! Commits as fast as it can, from two threads, and says at its start what it found. What a state is follows from its generation, so
 //! a mixture of two commits is found out. With the argument `big`, the state is a big one, of which each commit changes several places; the
-//! other thread marks what is committed as healthy.
+//! other thread marks what is committed as healthy. With a seed as a second argument each worker has the kernel kill it at a random time:
+//! a timer's SIGKILL comes between any two instructions, however busy the machine is.
 
 use std::process::exit;
 use std::thread;
+use std::time::Duration;
 
+use nix::sys::signal::{SigEvent, SigevNotify, Signal};
+use nix::sys::timer::{Expiration, Timer, TimerSetTimeFlags};
+use nix::time::ClockId;
 use ppair::{Checkpoint, Config, HardState, Pair, Worker};
+use ppair_tests::Random;
 
 /// Each commit adds one to every word.
 #[derive(Clone, Copy, HardState)]
@@ -104,12 +110,38 @@ impl Big {
     }
 }
 
+/// No worker lives longer than this, once it has said what it found.
+const LONGEST_LIFE: Duration = Duration::from_micros(400);
+
+/// How a worker comes to its end: by somebody else, or by a timer of its own.
+#[derive(Clone, Copy)]
+struct End {
+    seed: Option<u64>,
+}
+
+impl End {
+    /// The timer is dropped when the worker dies, that is never.
+    fn begin(self, worker: &Worker) -> Option<Timer> {
+        let mut random = Random::new(self.seed? ^ u64::from(worker.incarnation()) << 32);
+        let event = SigEvent::new(SigevNotify::SigevSignal {
+            signal: Signal::SIGKILL,
+            si_value: 0,
+        });
+        let mut timer = Timer::new(ClockId::CLOCK_MONOTONIC, event).expect("a timer");
+        let life = Duration::from_nanos(1) + random.duration_below(LONGEST_LIFE);
+        timer
+            .set(Expiration::OneShot(life.into()), TimerSetTimeFlags::empty())
+            .expect("the timer is set");
+        Some(timer)
+    }
+}
+
 fn torn(what: &str, generation: u64) -> ! {
     println!("torn: {what} at generation {generation}");
     exit(78);
 }
 
-fn small(words: &Checkpoint<State>, others: &Checkpoint<u64>, worker: &Worker) {
+fn small(words: &Checkpoint<State>, others: &Checkpoint<u64>, worker: &Worker, end: End) {
     let (found, generation) = (words.load(), words.generation());
     if found.count() != Some(generation) {
         torn(&format!("{:?}", found.words), generation);
@@ -119,6 +151,7 @@ fn small(words: &Checkpoint<State>, others: &Checkpoint<u64>, worker: &Worker) {
         worker.incarnation(),
         others.load()
     );
+    let _timer = end.begin(worker);
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
@@ -131,7 +164,7 @@ fn small(words: &Checkpoint<State>, others: &Checkpoint<u64>, worker: &Worker) {
     });
 }
 
-fn big(big: &Checkpoint<Big>, others: &Checkpoint<u64>, worker: &Worker) {
+fn big(big: &Checkpoint<Big>, others: &Checkpoint<u64>, worker: &Worker, end: End) {
     let generation = big.generation();
     if !big.read(|big| big.is_after(generation)) {
         torn(&format!("{}", big.get(|big| &big.first)), generation);
@@ -141,6 +174,7 @@ fn big(big: &Checkpoint<Big>, others: &Checkpoint<u64>, worker: &Worker) {
         worker.incarnation(),
         others.load()
     );
+    let _timer = end.begin(worker);
     thread::scope(|scope| {
         scope.spawn(|| {
             loop {
@@ -156,15 +190,19 @@ fn big(big: &Checkpoint<Big>, others: &Checkpoint<u64>, worker: &Worker) {
 
 fn main() {
     let is_big = std::env::args().nth(1).as_deref() == Some("big");
+    let seed = std::env::args().nth(2);
+    let end = End {
+        seed: seed.map(|seed| seed.parse().expect("a seed is a number")),
+    };
     let mut pair = Pair::new(Config::new());
     let others = pair.prepare::<Checkpoint<u64>>();
     if is_big {
         let state = pair.prepare::<Checkpoint<Big>>();
         let worker = pair.start();
-        big(&state.enter(&worker), &others.enter(&worker), &worker);
+        big(&state.enter(&worker), &others.enter(&worker), &worker, end);
     } else {
         let state = pair.prepare::<Checkpoint<State>>();
         let worker = pair.start();
-        small(&state.enter(&worker), &others.enter(&worker), &worker);
+        small(&state.enter(&worker), &others.enter(&worker), &worker, end);
     }
 }
