@@ -7,6 +7,7 @@ use crate::config::Config;
 pub use crate::config::Options;
 use crate::pair::Pair;
 pub use crate::snapshot::{Found, Snapshot};
+pub use crate::store::choice::Choice;
 
 /// The time of an option that can be off.
 #[derive(Clone, Copy, Debug)]

@@ -3,6 +3,9 @@
 use core::fmt;
 use core::time::Duration;
 
+use crate::store::Store;
+use crate::store::choice::Choice;
+
 /// After which deaths the worker is restarted, as systemd's `Restart=` decides it.
 ///
 /// | the worker ended by | `Always` | `OnSuccess` | `OnFailure` | `OnAbnormal` | `OnAbort` | `OnWatchdog` | `Never` |
@@ -158,6 +161,10 @@ pub struct Options {
     pub thread_panic: ThreadPanic,
     /// Whether the segment is read-only in the worker.
     pub guard: bool,
+    /// Where checkpoints outlive the pair.
+    pub store: Choice,
+    /// How far that is behind the last commit, at the most; with 0 each commit waits for it.
+    pub store_interval: Duration,
 }
 
 impl Options {
@@ -176,6 +183,8 @@ impl Options {
         orphans: Orphans::Kill,
         thread_panic: ThreadPanic::Continue,
         guard: false,
+        store: Choice::MEMORY,
+        store_interval: Duration::from_millis(100),
     };
 }
 
@@ -227,15 +236,19 @@ impl Options {
             max_deaths,
             max_deaths_within,
             hang_timeout,
+            store,
             ..
         } = *self;
-        let problem = |option, value: String, expected| {
+        let problem = |option, value: String, expected: &str| {
             Err(Problem {
                 option,
                 value,
-                expected,
+                expected: expected.to_owned(),
             })
         };
+        if let Err(expected) = store.check() {
+            return problem("store", store.shown(), &expected);
+        }
         if !Self::is_max_deaths(max_deaths) {
             return problem(
                 "max_deaths",
@@ -266,7 +279,7 @@ impl Options {
 pub(crate) struct Problem {
     option: &'static str,
     value: String,
-    expected: &'static str,
+    expected: String,
 }
 
 impl fmt::Display for Problem {
@@ -401,6 +414,44 @@ impl Config {
     /// changes a checkpoint. Each commit is then two system calls, one or two microseconds. Default: no.
     pub const fn guard(mut self, guard: bool) -> Self {
         self.options.guard = guard;
+        self
+    }
+
+    /// Where the checkpoints outlive the pair: a reboot, a power cut, an upgrade of the program. The first worker starts from the newest one that is there,
+    /// under the rules of [`Pair::restore`](crate::Pair::restore).
+    ///
+    /// | `store` | survives |
+    /// |---|---|
+    /// | `memory` | the worker; the default |
+    /// | `shm:NAME` | the pair: a POSIX shared memory object |
+    /// | `file:PATH` | a reboot and a power cut |
+    /// | `sqlite:PATH` | the same; a table of the database (feature `sqlite`) |
+    /// | `postgres:URL` | the same, on another machine (feature `postgres`) |
+    ///
+    /// A path that is not absolute begins in the folder in which the program was started. What is only known when the program runs may be leaked:
+    /// `.store(format!("file:{path}").leak())`.
+    ///
+    /// No worker waits for a store: a process of its own, the keeper, carries the newest checkpoint there, at most
+    /// [`store_interval`](Self::store_interval) behind. What must not be lost at all is committed by
+    /// [`Checkpoint::commit_durable`](crate::Checkpoint::commit_durable).
+    ///
+    /// A store that another live pair has ends the program with exit status 75, one that cannot be read with 78 or 71, before any worker runs. One that
+    /// fails later is said (`event=store_failed`) and tried again, and the service goes on.
+    pub const fn store(mut self, store: &'static str) -> Self {
+        self.options.store = Choice::named(store);
+        self
+    }
+
+    /// As [`store`](Self::store), with a [`Store`](crate::Store) of your own: the function makes it, in the keeper.
+    pub const fn store_with(mut self, make: fn() -> Box<dyn Store>) -> Self {
+        self.options.store = Choice::own(make);
+        self
+    }
+
+    /// How far the [`store`](Self::store) may be behind the last commit. With 0 each commit waits until it is on stable storage, or until the store has
+    /// failed. Default: 100 ms.
+    pub const fn store_interval(mut self, interval: Duration) -> Self {
+        self.options.store_interval = interval;
         self
     }
 }

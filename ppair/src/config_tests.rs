@@ -49,6 +49,10 @@ fn a_problem_names_option_value_and_what_is_right() {
         problem(Config::new().hang_timeout(Duration::from_millis(9))),
         "the option hang_timeout=9ms is wrong; expected a duration of at least `10ms`, or `off`"
     );
+    assert!(
+        problem(Config::new().store("disk:/x"))
+            .starts_with("the option store=disk:/x is wrong; expected `memory`, `shm:NAME`")
+    );
 }
 
 #[test]
@@ -67,7 +71,9 @@ fn each_method_sets_its_option_and_no_other() {
         .on_watchdog_death(OnWatchdogDeath::Continue)
         .orphans(Orphans::Keep)
         .thread_panic(ThreadPanic::Crash)
-        .guard(true);
+        .guard(true)
+        .store("file:state")
+        .store_interval(second * 7);
     let expected = Options {
         restart: Restart::OnAbort,
         max_restarts: 1,
@@ -82,6 +88,8 @@ fn each_method_sets_its_option_and_no_other() {
         orphans: Orphans::Keep,
         thread_panic: ThreadPanic::Crash,
         guard: true,
+        store: Choice::named("file:state"),
+        store_interval: second * 7,
     };
     assert_eq!(all.options, expected);
 }

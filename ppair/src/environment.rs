@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::ffi::{OsStr, OsString};
 
 use crate::config::{OnWatchdogDeath, Options, Orphans, Restart, ThreadPanic};
+use crate::store::choice::{Choice, Place, hide_password};
 
 /// The switch that runs `main` alone.
 const SWITCH: &str = "PPAIR";
@@ -57,7 +58,7 @@ impl fmt::Display for BadVariable {
 type Setter = fn(&mut Options, &str) -> Result<(), String>;
 
 /// Every option that the environment can override.
-const VARIABLES: [(&str, Setter); 13] = [
+const VARIABLES: [(&str, Setter); 15] = [
     ("PPAIR_RESTART", |options, text| {
         set(&mut options.restart, word(text, &Restart::NAMES))
     }),
@@ -100,6 +101,12 @@ const VARIABLES: [(&str, Setter); 13] = [
     ("PPAIR_GUARD", |options, text| {
         set(&mut options.guard, on_or_off(text))
     }),
+    ("PPAIR_STORE", |options, text| {
+        set(&mut options.store, store(text))
+    }),
+    ("PPAIR_STORE_INTERVAL", |options, text| {
+        set(&mut options.store_interval, store_interval(text))
+    }),
 ];
 
 fn set<T>(option: &mut T, value: Result<T, String>) -> Result<(), String> {
@@ -118,7 +125,7 @@ pub(crate) fn read(
         let Some(name) = name.to_str() else { continue };
         let wrong = |expected| BadVariable {
             name: name.to_owned(),
-            value: value.to_string_lossy().into_owned(),
+            value: hide_password(&value.to_string_lossy()),
             expected,
         };
         if name == SWITCH {
@@ -205,6 +212,19 @@ fn stop_timeout(text: &str) -> Result<Duration, String> {
         return Ok(Duration::MAX);
     }
     duration(text).map_err(|expected| expected + ", or `unlimited`")
+}
+
+fn store(text: &str) -> Result<Choice, String> {
+    Place::parse(text)?;
+    // Once, and the options are there as long as the program.
+    Ok(Choice::named(text.to_owned().leak()))
+}
+
+fn store_interval(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    duration(text).map_err(|expected| expected + ", or `0`")
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

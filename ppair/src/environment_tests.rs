@@ -41,6 +41,9 @@ fn each_variable_sets_its_option_and_no_other() {
         ("PPAIR_ORPHANS", "keep", Options { orphans: Orphans::Keep, ..DEFAULT }),
         ("PPAIR_THREAD_PANIC", "crash", Options { thread_panic: ThreadPanic::Crash, ..DEFAULT }),
         ("PPAIR_GUARD", "on", Options { guard: true, ..DEFAULT }),
+        ("PPAIR_STORE", "file:/a:b", Options { store: Choice::named("file:/a:b"), ..DEFAULT }),
+        ("PPAIR_STORE_INTERVAL", "2s", Options { store_interval: seconds(2), ..DEFAULT }),
+        ("PPAIR_STORE_INTERVAL", "0", Options { store_interval: Duration::ZERO, ..DEFAULT }),
     ];
     for (name, value, expected) in cases {
         let read = read_one(name, value).unwrap();
@@ -63,6 +66,8 @@ fn a_variable_takes_an_option_back_to_its_default() {
         orphans: Orphans::Keep,
         thread_panic: ThreadPanic::Crash,
         guard: true,
+        store: Choice::named("shm:orders"),
+        store_interval: Duration::ZERO,
         ..Options::DEFAULT
     };
     let variables = [
@@ -72,6 +77,8 @@ fn a_variable_takes_an_option_back_to_its_default() {
         ("PPAIR_ORPHANS", "kill"),
         ("PPAIR_THREAD_PANIC", "continue"),
         ("PPAIR_GUARD", "off"),
+        ("PPAIR_STORE", "memory"),
+        ("PPAIR_STORE_INTERVAL", "100ms"),
     ];
     let variables = variables.map(|(name, value)| (name.into(), value.into()));
     assert_eq!(
@@ -92,6 +99,18 @@ fn each_restart_policy_has_its_word() {
 fn a_bad_value_names_variable_value_and_what_is_right() {
     for (name, value, expected) in [
         ("PPAIR", "of", "expected `on` or `off`"),
+        (
+            "PPAIR_STORE",
+            "disk",
+            "expected `memory`, `shm:NAME`, `file:PATH`",
+        ),
+        ("PPAIR_STORE", "file:", "the path of a file behind `file:`"),
+        (
+            "PPAIR_STORE_INTERVAL",
+            "5",
+            "a duration with a unit, such as `250ms`",
+        ),
+        ("PPAIR_STORE_INTERVAL", "often", "or `0`"),
         ("PPAIR_GUARD", "yes", "expected `on` or `off`"),
         (
             "PPAIR_RESTART",

@@ -33,6 +33,7 @@ mod resume;
 mod runtime;
 mod snapshot;
 mod state;
+mod store;
 mod sys;
 mod watchdog;
 mod worker;
@@ -56,4 +57,5 @@ pub use state::{
     Checkpoint, CommitError, Descriptor, Difference, Differences, Edit, Field, HardState, Invalid,
     Kind, Layout, MigrateFrom, Origin, Rejection, Restored, Source, Stored, Unreadable, Variant,
 };
+pub use store::{Store, StoreError};
 pub use worker::Worker;

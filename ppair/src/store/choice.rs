@@ -1,0 +1,250 @@
+//! The option `store`: what it may say, and which store that is. Pure.
+
+use core::fmt;
+use std::path::PathBuf;
+
+use super::Store;
+
+/// What the option `store` says: a name, or a function that makes one.
+#[derive(Clone, Copy)]
+pub struct Choice {
+    kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Named(&'static str),
+    Own(fn() -> Box<dyn Store>),
+}
+
+/// Where the checkpoints go, as a name says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Nowhere: they are in the segment, and end with the pair.
+    Memory,
+    /// A POSIX shared memory object of this name, without a slash.
+    Shm(String),
+    File(PathBuf),
+    Sqlite(PathBuf),
+    /// The address of the server and the database.
+    Postgres(String),
+}
+
+impl Choice {
+    /// `memory`.
+    pub(crate) const MEMORY: Self = Self::named("memory");
+    /// What a name may be.
+    pub(crate) const EXPECTED: &str = "`memory`, `shm:NAME`, `file:PATH`, `sqlite:PATH` (feature `sqlite`) or `postgres:URL` (feature `postgres`)";
+
+    /// A store that ppair knows.
+    pub const fn named(name: &'static str) -> Self {
+        Self {
+            kind: Kind::Named(name),
+        }
+    }
+
+    /// A store of the user's own.
+    pub const fn own(make: fn() -> Box<dyn Store>) -> Self {
+        Self {
+            kind: Kind::Own(make),
+        }
+    }
+
+    /// Whether checkpoints end with the pair.
+    pub(crate) fn is_memory(&self) -> bool {
+        matches!(self.kind, Kind::Named("memory"))
+    }
+
+    /// The function that makes the user's own store.
+    pub(crate) const fn maker(&self) -> Option<fn() -> Box<dyn Store>> {
+        match self.kind {
+            Kind::Own(make) => Some(make),
+            Kind::Named(_) => None,
+        }
+    }
+
+    /// The place that the name says; `None` if it says none, or there is a function instead.
+    pub(crate) fn place(&self) -> Option<Place> {
+        let Kind::Named(name) = self.kind else {
+            return None;
+        };
+        Place::parse(name).ok()
+    }
+
+    /// It, for a message.
+    pub(crate) fn shown(&self) -> String {
+        match self.kind {
+            Kind::Named(name) => hide_password(name),
+            Kind::Own(_) => "a function".to_owned(),
+        }
+    }
+
+    /// Whether this program has such a store, or what is wrong.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match self.kind {
+            Kind::Own(_) => Ok(()),
+            Kind::Named(name) => Place::parse(name).map(drop),
+        }
+    }
+}
+
+impl Place {
+    /// The place that `text` names, or what was expected.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if text == "memory" {
+            return Ok(Self::Memory);
+        }
+        let expected = || Err(Choice::EXPECTED.to_owned());
+        let Some((scheme, rest)) = text.split_once(':') else {
+            return expected();
+        };
+        let path = || {
+            if rest.is_empty() || rest.contains('\0') {
+                return Err(format!("the path of a file behind `{scheme}:`"));
+            }
+            Ok(PathBuf::from(rest))
+        };
+        match scheme {
+            "shm" => {
+                // shm_overview(7): up to 255 characters behind a slash, none of which is a slash. `.lock` is appended to it.
+                let name = rest.strip_prefix('/').unwrap_or(rest);
+                let fits = !name.is_empty()
+                    && name.len() <= 240
+                    && !name.contains(['/', '\0'])
+                    && name != "."
+                    && name != "..";
+                if !fits {
+                    return Err(
+                        "a name without a slash behind `shm:`, of 1 to 240 bytes".to_owned()
+                    );
+                }
+                Ok(Self::Shm(name.to_owned()))
+            }
+            "file" => path().map(Self::File),
+            "sqlite" if cfg!(feature = "sqlite") => path().map(Self::Sqlite),
+            "sqlite" => {
+                Err("a program that is built with ppair's feature `sqlite` for this".to_owned())
+            }
+            "postgres" | "postgresql" if cfg!(feature = "postgres") => {
+                // `postgres://host/db` is what an address looks like, `postgres:host=..` is a list of settings.
+                let address = if rest.starts_with("//") { text } else { rest };
+                if address.is_empty() {
+                    return Err("the address of a server behind `postgres:`".to_owned());
+                }
+                Ok(Self::Postgres(address.to_owned()))
+            }
+            "postgres" | "postgresql" => {
+                Err("a program that is built with ppair's feature `postgres` for this".to_owned())
+            }
+            _ => expected(),
+        }
+    }
+}
+
+impl fmt::Debug for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            Kind::Named(name) => f.debug_tuple("Named").field(&hide_password(name)).finish(),
+            Kind::Own(_) => f.write_str("Own"),
+        }
+    }
+}
+
+impl PartialEq for Choice {
+    fn eq(&self, other: &Self) -> bool {
+        match (self.kind, other.kind) {
+            (Kind::Named(one), Kind::Named(other)) => one == other,
+            (Kind::Own(one), Kind::Own(other)) => core::ptr::fn_addr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Choice {}
+
+/// A name without what the log must not have.
+pub(crate) fn hide_password(name: &str) -> String {
+    let mut text = name.to_owned();
+    // `scheme://user:password@host`, and `password=...` in a list of settings or behind a `?`.
+    if let Some((head, rest)) = name.split_once("//") {
+        let authority = rest.split(['/', '?']).next().unwrap_or(rest);
+        if let Some((user, host)) = authority.rsplit_once('@') {
+            if let Some((user, _)) = user.split_once(':') {
+                let behind = &rest[authority.len()..];
+                text = format!("{head}//{user}:***@{host}{behind}");
+            }
+        }
+    }
+    let Some(at) = text.find("password=") else {
+        return text;
+    };
+    let start = at + "password=".len();
+    let value = &text[start..];
+    let end = if let Some(quoted) = value.strip_prefix('\'') {
+        quoted.find('\'').map_or(value.len(), |end| end + 2)
+    } else {
+        value.find([' ', '&']).unwrap_or(value.len())
+    };
+    text.replace_range(start..start + end, "***");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_its_place() {
+        for (text, place) in [
+            ("memory", Place::Memory),
+            ("shm:orders", Place::Shm("orders".to_owned())),
+            ("shm:/orders", Place::Shm("orders".to_owned())),
+            ("file:/var/lib/a:b", Place::File("/var/lib/a:b".into())),
+            ("file:state", Place::File("state".into())),
+        ] {
+            assert_eq!(Place::parse(text), Ok(place), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_told_what_was_expected() {
+        for (text, expected) in [
+            ("", "`memory`"),
+            ("disk", "`memory`"),
+            ("disk:/x", "`memory`"),
+            ("Memory", "`memory`"),
+            ("file:", "the path of a file behind `file:`"),
+            ("file:a\0b", "the path of a file"),
+            ("shm:", "a name without a slash"),
+            ("shm:a/b", "a name without a slash"),
+            ("shm:..", "a name without a slash"),
+        ] {
+            let error = Place::parse(text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_hidden() {
+        for (name, shown) in [
+            ("postgres://u:p@h/db", "postgres://u:***@h/db"),
+            ("postgres://u:p@x@h:5/db?a=b", "postgres://u:***@h:5/db?a=b"),
+            ("postgres://u@h/db", "postgres://u@h/db"),
+            (
+                "postgres:host=h password=p user=u",
+                "postgres:host=h password=*** user=u",
+            ),
+            (
+                "postgres:host=h password='a b' user=u",
+                "postgres:host=h password=*** user=u",
+            ),
+            (
+                "postgres://h/db?password=p&x=y",
+                "postgres://h/db?password=***&x=y",
+            ),
+            ("file:/a@b:c", "file:/a@b:c"),
+        ] {
+            assert_eq!(hide_password(name), shown);
+        }
+    }
+}
