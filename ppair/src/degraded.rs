@@ -9,13 +9,14 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::config::Options;
 use crate::event::Event as Say;
+use crate::keeper::{Handle, Keeping};
 use crate::log::say;
 use crate::resume::{Baton, NO_GENERATION, Relay};
 use crate::state::checkpoint;
 use crate::state::segment::Segment;
 use crate::sys::fork::{Side, fork};
 use crate::sys::process::Alone;
-use crate::sys::{clock, process, signal, wait};
+use crate::sys::{children, clock, process, signal, wait};
 use crate::watchdog::driver::{Equipment, Image, Running, WatchDog};
 use crate::worker::{Worker, hold_on_to};
 use crate::world::{WAITED, World};
@@ -75,7 +76,7 @@ fn try_to_repair() {
         return;
     }
     degraded.not_before = now.saturating_add(degraded.options.restart_delay);
-    if wait::has_children() || process::holds_record_locks() || process::has_timers() {
+    if degraded.has_children() || process::holds_record_locks() || process::has_timers() {
         return;
     }
     // This thread goes from here to the fork without starting another.
@@ -86,6 +87,12 @@ fn try_to_repair() {
 }
 
 impl Degraded {
+    /// Whether the program has children of its own, which its forked self would not have.
+    fn has_children(&self) -> bool {
+        let keeper = self.equipment.keeping.map_or(0, Keeping::pid);
+        wait::has_children() && (keeper == 0 || children::are_all_known(&[keeper]) != Some(true))
+    }
+
     /// Whether this process is a worker from now on. In the parent it does not return.
     fn repair(&mut self, alone: Alone) -> bool {
         self.attempts = self.attempts.saturating_add(1);
@@ -152,10 +159,10 @@ impl Degraded {
             restarts: self.restarts,
             mask: 0,
             ignored: 0,
+            keeping: Handle::NONE,
         };
         let file = self.segment.file();
-        let tether = self.equipment.tether.as_ref();
-        let errno = Relay::new(baton, file, tether, self.world).exec();
+        let errno = Relay::new(baton, file, self.equipment, self.world).exec();
         // The system is short of something. The worker runs, so this image watches over it, and tries again when there is
         // a next worker to be started.
         say(&Say::Failed {
@@ -165,7 +172,7 @@ impl Degraded {
         let image = Image::Used(Box::new(Relay::new(
             Baton { worker: 0, ..baton },
             file,
-            tether,
+            self.equipment,
             self.world,
         )));
         let mut dog = WatchDog::new(

@@ -125,6 +125,24 @@ pub enum Event<'a> {
         /// What was taken over.
         restored: &'a Restored,
     },
+    /// The newest checkpoint could not be stored (`event=store_failed`). It is said once until it works again; the service goes on, and it is tried again.
+    StoreFailed {
+        /// The store: what the option `store` says.
+        store: &'a str,
+        /// Why.
+        reason: &'a str,
+        /// How often in a row.
+        failures: u64,
+    },
+    /// The newest checkpoint is stored again (`event=store_recovered`).
+    StoreRecovered {
+        /// The store: what the option `store` says.
+        store: &'a str,
+        /// For how long it was not.
+        after: Duration,
+        /// How often it had failed.
+        failures: u64,
+    },
     /// The program ends, as there were too many deaths in a row without progress, or in a time (`event=gave_up`).
     GaveUp {
         /// Restarts in a row without progress.
@@ -219,6 +237,7 @@ const fn level(event: &Event<'_>) -> u8 {
         Event::Died { .. }
         | Event::Hung { .. }
         | Event::Degraded { .. }
+        | Event::StoreFailed { .. }
         | Event::Refused { .. } => 3,
         Event::Killing { .. }
         | Event::Orphans { .. }
@@ -226,7 +245,10 @@ const fn level(event: &Event<'_>) -> u8 {
         | Event::StateRejected { .. }
         | Event::Warning { .. }
         | Event::Failed { .. } => 4,
-        Event::Repaired { .. } | Event::StateMigrated { .. } | Event::Stopping { .. } => 5,
+        Event::Repaired { .. }
+        | Event::StateMigrated { .. }
+        | Event::StoreRecovered { .. }
+        | Event::Stopping { .. } => 5,
         Event::Started { .. } | Event::Stopped { .. } => 6,
     }
 }
@@ -324,6 +346,26 @@ fn write_event(line: &mut Line, event: &Event<'_>) -> fmt::Result {
         Event::GaveUp { restarts, code } => write!(line, "gave_up restarts={restarts} code={code}"),
         Event::Stopping { signal } => write!(line, "stopping signal={}", signal::Name(signal)),
         Event::Stopped { code } => write!(line, "stopped code={code}"),
+        Event::StoreFailed {
+            store,
+            reason,
+            failures,
+        } => write!(
+            line,
+            "store_failed store={} failures={failures} reason={}",
+            Quoted(store),
+            Quoted(reason)
+        ),
+        Event::StoreRecovered {
+            store,
+            after,
+            failures,
+        } => write!(
+            line,
+            "store_recovered store={} after={} failures={failures}",
+            Quoted(store),
+            Seconds(after)
+        ),
         Event::Refused { reason } => write!(line, "refused reason={}", Quoted(reason)),
         Event::Warning { reason } => write!(line, "warning reason={}", Quoted(reason)),
         Event::Failed { call, errno } => {

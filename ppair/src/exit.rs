@@ -9,6 +9,8 @@ pub(crate) const GAVE_UP: u8 = 70;
 pub(crate) const SYSTEM: u8 = 71;
 /// The configuration is wrong, so that no restart would help: `EX_CONFIG` of sysexits.h.
 pub(crate) const CONFIG: u8 = 78;
+/// Another pair has the store (`EX_TEMPFAIL` of sysexits.h).
+pub(crate) const HELD: u8 = 75;
 
 /// The exit code of a Rust program whose main thread panicked.
 pub(crate) const PANICKED: u8 = 101;

@@ -1,6 +1,7 @@
 //! What a dying worker leaves in the black box: hooks and handlers that are installed once, before the first fork, and that every
 //! worker inherits.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::panic::{self, PanicHookInfo};
 use std::thread;
 
@@ -14,6 +15,18 @@ use crate::sys::backtrace::{self, Code};
 use crate::sys::unforked::Unforked;
 use crate::sys::{clock, crash, process};
 
+/// Whether this process is one of whose end the black box does not tell.
+static IS_SILENT: AtomicBool = AtomicBool::new(false);
+
+/// From here on this process, which is no worker, leaves nothing.
+pub(crate) fn leave_none() {
+    IS_SILENT.store(true, Ordering::Relaxed);
+}
+
+fn is_silent() -> bool {
+    IS_SILENT.load(Ordering::Relaxed)
+}
+
 /// Lets a panic leave its text, place and backtrace for the watch dog. The hook that was there still runs, afterwards. `worker` is not 0
 /// in the process that runs the user's `main`.
 pub(crate) fn leave_of_panics(
@@ -25,7 +38,7 @@ pub(crate) fn leave_of_panics(
     let next = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         // Of a function that the watch dog calls, nobody wants to know here.
-        if process::parent() == watchdog {
+        if process::parent() == watchdog && !is_silent() {
             record_panic(segment, code.as_ref(), info);
         }
         next(info);
@@ -60,6 +73,9 @@ fn record_panic(segment: &Segment, code: Option<&Code>, info: &PanicHookInfo<'_>
 /// Lets a fault leave its address and thread for the watch dog. What would have happened without that happens afterwards.
 pub(crate) fn leave_of_faults(segment: &'static Segment) {
     let record = Box::leak(Box::new(move |fault: &crash::Fault| {
+        if is_silent() {
+            return;
+        }
         // Nobody is left to be told if this fails.
         let _ = segment.black_box().record_fault(&FaultNote {
             signal: fault.signal,

@@ -22,6 +22,7 @@ mod fixed;
 mod heart;
 #[cfg(any(feature = "bytemuck", feature = "zerocopy"))]
 pub mod interop;
+mod keeper;
 mod last_words;
 mod log;
 mod pair;
@@ -34,6 +35,7 @@ mod runtime;
 mod snapshot;
 mod state;
 mod store;
+mod store_report;
 mod sys;
 mod watchdog;
 mod worker;
@@ -55,7 +57,9 @@ pub use registry::checkpoint;
 pub use runtime::{RuntimeHeart, watch_runtime};
 pub use state::{
     Checkpoint, CommitError, Descriptor, Difference, Differences, Edit, Field, HardState, Invalid,
-    Kind, Layout, MigrateFrom, Origin, Rejection, Restored, Source, Stored, Unreadable, Variant,
+    Kind, Layout, MigrateFrom, Origin, Rejection, Restored, Source, Stored, SyncError, Unreadable,
+    Variant,
 };
 pub use store::{Store, StoreError};
+pub use store_report::StoreReport;
 pub use worker::Worker;

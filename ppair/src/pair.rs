@@ -10,9 +10,12 @@ use crate::config::{Config, Options};
 use crate::counters::Counters;
 use crate::environment::{self, Environment};
 use crate::event::Event as Say;
+use crate::keeper::{self, Keeping, Refusal};
 use crate::log::say;
 use crate::parameter::{Enter, Parameter, Preparation};
 use crate::resume::{Baton, Relay, Resumed};
+use crate::state::checkpoint;
+use crate::state::durable::{Carrier, set_carrier};
 use crate::state::recovery::{Recovered, recover};
 use crate::state::restored::{self, Restored};
 use crate::state::segment::{RegionSpec, Segment};
@@ -246,6 +249,7 @@ impl Pair {
             baton,
             file,
             tether,
+            keeping,
         }) = self.resumed.take()
         else {
             refuse(reason)
@@ -258,12 +262,13 @@ impl Pair {
             tether,
             manager: Manager::of_environment().0,
             on_event: self.on_event,
+            keeping: keeping.map(|adopted| Keeping::resume(&self.options, adopted)),
         }));
         let world = World::resume(baton.mask, baton.ignored);
         let image = Image::Used(Box::new(Relay::new(
             Baton { worker: 0, ..baton },
             file,
-            equipment.tether.as_ref(),
+            equipment,
             world,
         )));
         // An empty segment: what the workers commit is not for this image to know.
@@ -364,7 +369,8 @@ impl<S: 'static> Pair<S> {
     /// |---|---|
     /// | 128 + S | signal S killed the worker, and it is not restarted |
     /// | 70 | the restart budget is spent |
-    /// | 71 | the system refuses the memory or the signals that a pair needs |
+    /// | 71 | the system refuses the memory or the signals that a pair needs, or the store does not work |
+    /// | 75 | another pair has the store |
     /// | 78 | the environment is wrong, `setup` failed, or there was a second thread before the fork |
     #[must_use = "without it, a parameter cannot be entered"]
     pub fn start(self) -> Worker {
@@ -388,20 +394,36 @@ impl<S: 'static> Pair<S> {
         // What `setup` has printed without a line feed would otherwise be printed by every worker.
         let _ = std::io::stdout().flush();
         let file_is_new = resumed.is_none();
-        let (file, resumed) = resumed
-            .map(|resumed| (resumed.file, (resumed.baton, resumed.tether)))
-            .unzip();
-        let segment = if let Some(file) = file {
+        let (segment, keeping, resumed) = match resumed {
             // What the pair was given is in there.
-            Segment::adopt(file, specs)
-        } else {
-            let given = restored::assign(preparation.restored, &specs);
-            Segment::create(specs, &given)
+            Some(resumed) => (
+                Segment::adopt(resumed.file, specs),
+                resumed
+                    .keeping
+                    .map(|adopted| Keeping::resume(&options, adopted)),
+                Some((resumed.baton, resumed.tether)),
+            ),
+            None => {
+                let (segment, keeping) = make_segment(&options, specs, preparation.restored);
+                (segment, keeping, None)
+            }
         };
         let segment: &'static Segment = match segment {
             Ok(segment) => Box::leak(Box::new(segment)),
             Err(errno) => fail("cannot make the shared memory for the hard state", errno),
         };
+        if let Some(keeping) = keeping {
+            if resumed.is_none() {
+                keeping.hand_over(segment);
+            }
+            set_carrier(Carrier {
+                segment,
+                bell: keeping,
+            });
+            if keeping.is_at_once() {
+                checkpoint::store_at_once();
+            }
+        }
         let room = Room::new();
         last_words::leave_of_panics(segment, options.thread_panic, room.unforked());
         stderr::prepare();
@@ -442,6 +464,7 @@ impl<S: 'static> Pair<S> {
             tether,
             manager,
             on_event,
+            keeping,
         }));
         let world =
             world.unwrap_or_else(|errno| fail("cannot block the signals of the watch dog", errno));
@@ -505,6 +528,29 @@ fn enter(
         heart::begin(segment, worker.identity(), timeout);
     }
     worker
+}
+
+/// The segment of a pair that begins: with what the program was given, and with what is stored.
+fn make_segment(
+    options: &Options,
+    specs: Vec<RegionSpec>,
+    mut restored: Vec<Stored>,
+) -> (Result<Segment, crate::sys::Errno>, Option<&'static Keeping>) {
+    let mut keeping = None;
+    if !options.store.is_memory() {
+        match keeper::begin(options, &only_one_thread(), &specs) {
+            Ok((begun, loaded)) => {
+                keeping = Some(begun);
+                restored.extend(loaded);
+            }
+            Err(Refusal { reason, code }) => {
+                say(&Say::Refused { reason: &reason });
+                std::process::exit(code.into());
+            }
+        }
+    }
+    let given = restored::assign(restored, &specs);
+    (Segment::create(specs, &given), keeping)
 }
 
 /// The way to the service manager that has started the program, if one has.

@@ -52,7 +52,7 @@ impl Budget {
 
 /// The delay before restart number `spent` in a row without progress: none before the first, then doubling up to the
 /// maximum, less up to a tenth.
-fn delay(spent: u32, options: &Options, random: u32) -> Duration {
+pub(crate) fn delay(spent: u32, options: &Options, random: u32) -> Duration {
     let Some(doublings) = spent.checked_sub(2) else {
         return Duration::ZERO;
     };

@@ -5,10 +5,11 @@
 use core::time::Duration;
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use crate::keeper::{Adopted, Handle, Keeping};
 use crate::sys::exec::Image;
 use crate::sys::tether::Tether;
 use crate::sys::{Errno, memory, process};
-use crate::watchdog::driver::Running;
+use crate::watchdog::driver::{Equipment, Running};
 use crate::world::World;
 
 /// The variable that carries it. It is removed before any code of the user's runs.
@@ -36,6 +37,8 @@ pub(crate) struct Baton {
     /// The saved signals of the program's start.
     pub(crate) mask: u64,
     pub(crate) ignored: u64,
+    /// What there is for the store.
+    pub(crate) keeping: Handle,
 }
 
 impl Baton {
@@ -52,9 +55,17 @@ impl Baton {
             restarts,
             mask,
             ignored,
+            keeping:
+                Handle {
+                    pid,
+                    channel: [pair, keeper],
+                    lock,
+                    token,
+                },
         } = self;
         format!(
-            "{watchdog},{segment},{tether},{tethered},{worker},{since},{incarnation},{generation},{restarts},{mask},{ignored}"
+            "{watchdog},{segment},{tether},{tethered},{worker},{since},{incarnation},{generation},{restarts},{mask},{ignored},\
+             {pid},{pair},{keeper},{lock},{token}"
         )
     }
 
@@ -71,6 +82,12 @@ impl Baton {
             restarts: parts.next()?.parse().ok()?,
             mask: parts.next()?.parse().ok()?,
             ignored: parts.next()?.parse().ok()?,
+            keeping: Handle {
+                pid: parts.next()?.parse().ok()?,
+                channel: [parts.next()?.parse().ok()?, parts.next()?.parse().ok()?],
+                lock: parts.next()?.parse().ok()?,
+                token: parts.next()?.parse().ok()?,
+            },
         };
         parts.next().is_none().then_some(baton)
     }
@@ -90,6 +107,7 @@ pub(crate) struct Resumed {
     pub(crate) baton: Baton,
     pub(crate) file: OwnedFd,
     pub(crate) tether: Option<Tether>,
+    pub(crate) keeping: Option<Adopted>,
 }
 
 impl Resumed {
@@ -112,10 +130,12 @@ impl Resumed {
                 [-1, -1] => None,
                 numbers => Some(Tether::adopt(numbers)?),
             };
+            let keeping = Adopted::take(baton.keeping)?;
             Ok(Self {
                 baton,
                 file,
                 tether,
+                keeping,
             })
         };
         baton.map(take_over).transpose()
@@ -132,6 +152,7 @@ impl Resumed {
 pub(crate) struct Relay {
     segment: &'static OwnedFd,
     tether: Option<&'static Tether>,
+    keeping: Option<&'static Keeping>,
     world: World,
     image: Image,
 }
@@ -141,15 +162,18 @@ impl Relay {
     pub(crate) fn new(
         mut baton: Baton,
         segment: &'static OwnedFd,
-        tether: Option<&'static Tether>,
+        equipment: &'static Equipment,
         world: World,
     ) -> Self {
+        let tether = equipment.tether.as_ref();
         baton.segment = segment.as_raw_fd();
         baton.tether = tether.map_or([-1; 2], Tether::numbers);
+        baton.keeping = equipment.keeping.map_or(Handle::NONE, Keeping::handle);
         (baton.mask, baton.ignored) = world.to_bits();
         Self {
             segment,
             tether,
+            keeping: equipment.keeping,
             world,
             image: Image::of_this_program(VARIABLE, &baton.to_text()),
         }
@@ -172,8 +196,11 @@ impl Relay {
 
     fn set_inherited(&self, inherited: bool) -> Result<(), Errno> {
         memory::set_inherited(self.segment, inherited)?;
-        self.tether
-            .map_or(Ok(()), |tether| tether.set_inherited(inherited))
+        if let Some(tether) = self.tether {
+            tether.set_inherited(inherited)?;
+        }
+        self.keeping
+            .map_or(Ok(()), |keeping| keeping.set_inherited(inherited))
     }
 }
 
@@ -192,6 +219,12 @@ mod tests {
         restarts: 1,
         mask: 0b1010,
         ignored: 1,
+        keeping: Handle {
+            pid: 4712,
+            channel: [5, 6],
+            lock: -1,
+            token: u64::MAX,
+        },
     };
 
     #[test]
@@ -204,10 +237,10 @@ mod tests {
         for text in [
             "",
             "1",
-            "1,2,3,4,5,6,7,8,9,10",
-            "1,2,3,4,5,6,7,8,9,10,11,12",
-            "1,2,3,4,5,6,7,8,9,10,x",
-            "-,2,3,4,5,6,7,8,9,10,11",
+            "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15",
+            "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17",
+            "1,2,3,4,5,6,7,8,9,10,x,12,13,14,15,16",
+            "-,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16",
         ] {
             assert_eq!(Baton::from_text(text), None, "{text:?}");
         }

@@ -18,6 +18,7 @@ use crate::state::recovery::{Origin, Recovered};
 use crate::state::restored::{self, Restored};
 use crate::state::segment::Segment;
 use crate::state::stored::Stored;
+use crate::store_report::StoreReport;
 use crate::sys::process;
 use crate::sys::signal::{self, SIGCHLD, SIGTERM};
 use crate::sys::tether::Tether;
@@ -279,6 +280,12 @@ impl Worker {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.inner.counters
+    }
+
+    /// How the pair's [store](crate::Config::store) is doing; `None` if checkpoints end with the pair.
+    #[must_use]
+    pub fn store(&self) -> Option<StoreReport> {
+        StoreReport::of_this_process(self.inner.segment)
     }
 
     /// Keeps what is committed now, of each [`Checkpoint`](crate::Checkpoint) of the pair, as its healthy checkpoint: what workers go back to

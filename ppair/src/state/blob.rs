@@ -26,6 +26,17 @@ pub(crate) fn write(words: &[AtomicU64], bytes: &[u8]) {
     }
 }
 
+/// Puts what was written at the start of `words` into `out`, and returns its length; `None` if it is damaged, or longer than that.
+pub(crate) fn read_into(words: &[AtomicU64], out: &mut [u8]) -> Option<usize> {
+    let length = usize::try_from(words.get(LENGTH)?.load(Ordering::Relaxed)).ok()?;
+    let out = out.get_mut(..length)?;
+    let cells = words.get(BYTES..)?.get(..words_for(length))?;
+    for (cell, chunk) in cells.iter().zip(out.chunks_mut(WORD)) {
+        chunk.copy_from_slice(&cell.load(Ordering::Relaxed).to_ne_bytes()[..chunk.len()]);
+    }
+    (xxh3_64(out) == words[CHECKSUM].load(Ordering::Relaxed)).then_some(length)
+}
+
 /// What was written at the start of `words`; `None` if it is damaged.
 pub(crate) fn read(words: &[AtomicU64]) -> Option<Vec<u8>> {
     let length = words.get(LENGTH)?.load(Ordering::Relaxed);

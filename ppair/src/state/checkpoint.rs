@@ -1,13 +1,14 @@
 //! `Checkpoint<T>`: the user's handle on a hard state. This file makes the two steps between a `T` and the bytes of a slot.
 
 use core::mem::MaybeUninit;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
 mod in_turn;
 mod inside;
+mod sync;
 
 use in_turn::InTurn;
 use inside::{Inside, Reading};
@@ -394,7 +395,7 @@ impl<T: HardState> Checkpoint<T> {
         let mut turn = self.turn()?;
         let committed = turn.get_ready().and_then(|()| turn.commit(value));
         drop(turn);
-        after_commit();
+        self.after_commit();
         committed
     }
 
@@ -430,7 +431,7 @@ impl<T: HardState> Checkpoint<T> {
         let ready = turn.get_ready_again();
         let committed = ready.and_then(|()| turn.commit(&value));
         drop(turn);
-        after_commit();
+        self.after_commit();
         committed.map(|_| returned)
     }
 
@@ -546,7 +547,7 @@ impl<T: HardState> Checkpoint<T> {
             turn.edit_small(change)?
         };
         drop(turn);
-        after_commit();
+        self.after_commit();
         Ok(returned)
     }
 
@@ -661,25 +662,42 @@ pub(crate) fn with_stack_for<R: Send>(size: usize, work: impl FnOnce() -> R + Se
 
 /// What runs after each commit of this process, when no lock is held: nothing but in a degraded worker.
 static AFTER_COMMIT: OnceLock<fn()> = OnceLock::new();
-/// Whether [`AFTER_COMMIT`] is to run: one relaxed load for every worker that is not degraded.
-static AFTER_COMMIT_ON: AtomicBool = AtomicBool::new(false);
+/// What is to be done after a commit: one relaxed load for every worker for which that is nothing.
+static AFTER_COMMIT_ON: AtomicU8 = AtomicU8::new(0);
+/// [`AFTER_COMMIT`] is to run.
+const HOOK: u8 = 1;
+/// It waits until it is stored.
+const AT_ONCE: u8 = 2;
 
 /// Sets what runs after each commit. The first caller's hook stays.
 pub(crate) fn set_after_commit(hook: fn()) {
     AFTER_COMMIT.get_or_init(|| hook);
-    AFTER_COMMIT_ON.store(true, Ordering::Release);
+    AFTER_COMMIT_ON.fetch_or(HOOK, Ordering::Release);
 }
 
 /// Takes back [`set_after_commit`].
 pub(crate) fn clear_after_commit() {
-    AFTER_COMMIT_ON.store(false, Ordering::Release);
+    AFTER_COMMIT_ON.fetch_and(!HOOK, Ordering::Release);
 }
 
-#[inline]
-fn after_commit() {
-    if AFTER_COMMIT_ON.load(Ordering::Acquire) {
-        if let Some(hook) = AFTER_COMMIT.get() {
-            hook();
+/// From here on each commit of this process waits until it is stored.
+pub(crate) fn store_at_once() {
+    AFTER_COMMIT_ON.fetch_or(AT_ONCE, Ordering::Release);
+}
+
+impl<T: HardState> Checkpoint<T> {
+    #[inline]
+    fn after_commit(&self) {
+        let todo = AFTER_COMMIT_ON.load(Ordering::Acquire);
+        if todo != 0 {
+            if todo & HOOK != 0 {
+                if let Some(hook) = AFTER_COMMIT.get() {
+                    hook();
+                }
+            }
+            if todo & AT_ONCE != 0 {
+                self.wait_at_once();
+            }
         }
     }
 }

@@ -62,7 +62,8 @@ struct RegionHeader {
     poisoned: u64,
     /// The generations of the copies of what was left behind.
     rejected: [u64; REJECTED],
-    reserved: [u64; 2],
+    /// The last generation that is in the store, and the same with each bit turned round: one flipped bit must not promise anything.
+    stored: [u64; 2],
 }
 
 /// The head of a slot; then come the sums of a big state, and the bytes.
@@ -83,6 +84,7 @@ const BASE: usize = offset_of!(RegionHeader, base) / WORD;
 const BASE_IS_REJECTED: usize = offset_of!(RegionHeader, base_is_rejected) / WORD;
 const POISONED: usize = offset_of!(RegionHeader, poisoned) / WORD;
 const REJECTED_AT: usize = offset_of!(RegionHeader, rejected) / WORD;
+const STORED: usize = offset_of!(RegionHeader, stored) / WORD;
 const HEADER_WORDS: usize = size_of::<RegionHeader>() / WORD;
 pub(crate) const SLOT_GENERATION: usize = offset_of!(SlotHeader, generation) / WORD;
 pub(crate) const SLOT_CHECKSUM: usize = offset_of!(SlotHeader, checksum) / WORD;
@@ -242,6 +244,22 @@ impl<'a> Region<'a> {
     pub(crate) fn reject_stored(&self) -> Result<(), Errno> {
         self.words
             .store(BASE_IS_REJECTED, IS_REJECTED, Ordering::Relaxed)
+    }
+
+    /// The last generation that is in the store; 0 if none is, or a wild write has hit it.
+    pub(crate) fn stored(&self) -> u64 {
+        let stored = self.words.load(STORED, Ordering::Acquire);
+        if self.words.load(STORED + 1, Ordering::Acquire) == !stored {
+            stored
+        } else {
+            0
+        }
+    }
+
+    /// This generation is in the store. Only the keeper says so.
+    pub(crate) fn set_stored(&self, generation: u64) -> Result<(), Errno> {
+        self.words.store(STORED, generation, Ordering::Release)?;
+        self.words.store(STORED + 1, !generation, Ordering::Release)
     }
 
     /// The incarnation that may commit.

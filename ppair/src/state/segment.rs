@@ -14,6 +14,7 @@ use super::black_box::{self, BlackBox};
 use super::blob::{self, blob_words};
 use super::bytes::{layout, stage};
 use super::checkpoint::with_stack_for;
+use super::delivery::{self, Delivery};
 use super::hearts::{self, Hearts};
 use super::keep::Reject;
 use super::layout::Layout;
@@ -25,7 +26,7 @@ use crate::sys::memory::{self, Mapping, PAGE};
 
 /// "ppairseg", and the version of everything that lies behind it.
 const MAGIC: u64 = u64::from_be_bytes(*b"ppairseg");
-const FORMAT: u64 = 4;
+const FORMAT: u64 = 5;
 
 /// The head of the segment. It is never borrowed as such: access goes word by word, at the places that its offsets give.
 #[allow(dead_code, reason = "only its layout is used")]
@@ -53,8 +54,10 @@ const_assert_eq!(HEADER_WORDS, 8);
 
 /// Hearts begin at a cache line, behind the head and the black box.
 const HEARTS: usize = (HEADER_WORDS + black_box::WORDS).next_multiple_of(LINE_WORDS);
-/// And regions behind them.
-const FIRST_REGION: usize = (HEARTS + hearts::WORDS).next_multiple_of(LINE_WORDS);
+/// What the keeper says comes behind them.
+const DELIVERY: usize = (HEARTS + hearts::WORDS).next_multiple_of(LINE_WORDS);
+/// And then regions.
+const FIRST_REGION: usize = (DELIVERY + delivery::WORDS).next_multiple_of(LINE_WORDS);
 
 /// What one checkpoint needs of the segment.
 #[derive(Clone, Debug)]
@@ -261,6 +264,12 @@ impl Segment {
     pub(crate) fn hearts(&self) -> Hearts<'_> {
         let words = self.part(HEARTS, hearts::WORDS);
         Hearts::new(words).expect("the slice has the hearts' length")
+    }
+
+    /// What the keeper says.
+    pub(crate) fn delivery(&self) -> Delivery<'_> {
+        let words = Words::open(&self.words()[DELIVERY..DELIVERY + delivery::WORDS]);
+        Delivery::new(words).expect("the slice has its length")
     }
 
     /// The worker says that the service is up.

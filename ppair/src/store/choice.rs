@@ -89,6 +89,16 @@ impl Choice {
 }
 
 impl Place {
+    /// The file that it is, if it is one on this machine: beside it lies its lock.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        match self {
+            // shm_open(3) puts them there.
+            Self::Shm(name) => Some(PathBuf::from("/dev/shm").join(name)),
+            Self::File(path) | Self::Sqlite(path) => Some(path.clone()),
+            Self::Memory | Self::Postgres(_) => None,
+        }
+    }
+
     /// The place that `text` names, or what was expected.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text == "memory" {

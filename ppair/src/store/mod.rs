@@ -2,8 +2,13 @@
 //! here runs in the keeper.
 
 pub(crate) mod choice;
+pub(crate) mod file;
+pub(crate) mod lock;
 
 use core::fmt;
+
+use choice::{Choice, Place};
+use file::{Durability, FileStore};
 
 use crate::state::stored::Stored;
 
@@ -165,3 +170,62 @@ impl fmt::Display for StoreError {
 }
 
 impl core::error::Error for StoreError {}
+
+/// Makes the store that was chosen, for the pair of this name. `is_first` if nothing of that pair has had it yet.
+pub(crate) fn open(choice: &Choice, pair: u64, is_first: bool) -> Box<dyn Store> {
+    if let Some(make) = choice.maker() {
+        return make();
+    }
+    match choice.place() {
+        None | Some(Place::Memory) => Box::new(Nowhere),
+        Some(place @ Place::Shm(_)) => {
+            let path = place.path().unwrap_or_default();
+            Box::new(FileStore::new(path, Durability::Memory))
+        }
+        Some(Place::File(path)) => Box::new(FileStore::new(path, Durability::Disk)),
+        #[cfg(feature = "sqlite")]
+        Some(Place::Sqlite(path)) => Box::new(sqlite::SqliteStore::new(path)),
+        #[cfg(feature = "postgres")]
+        Some(Place::Postgres(address)) => Box::new(postgres::PostgresStore::new(
+            &address,
+            &format!("{pair:016x}"),
+            is_first,
+        )),
+        // A name is checked before it comes here.
+        #[allow(unreachable_patterns)]
+        Some(_) => {
+            let _ = (pair, is_first);
+            Box::new(Nowhere)
+        }
+    }
+}
+
+/// The store of a name that names none: nothing of it is asked for where it is not refused before.
+struct Nowhere;
+
+impl Nowhere {
+    fn error() -> StoreError {
+        StoreError::unusable(format_args!(
+            "there is no such store; expected {}",
+            Choice::EXPECTED
+        ))
+    }
+}
+
+impl Store for Nowhere {
+    fn name(&self) -> String {
+        "memory".to_owned()
+    }
+
+    fn load(&mut self) -> Result<Vec<Stored>, StoreError> {
+        Err(Self::error())
+    }
+
+    fn save(&mut self, _: &[Stored]) -> Result<(), StoreError> {
+        Err(Self::error())
+    }
+
+    fn set_aside(&mut self, _: &Stored) -> Result<(), StoreError> {
+        Err(Self::error())
+    }
+}

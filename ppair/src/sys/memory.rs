@@ -5,7 +5,7 @@ use core::num::NonZeroUsize;
 use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FallocateFlags, FcntlArg, FdFlag, SealFlag, fallocate, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -192,13 +192,32 @@ pub(crate) fn prefer_huge_pages(start: NonNull<u8>, length: usize) {
 }
 
 /// Whether `fd` stays open across `exec`.
-pub(crate) fn set_inherited(fd: &OwnedFd, inherited: bool) -> Result<(), Errno> {
+pub(crate) fn set_inherited(fd: impl AsFd, inherited: bool) -> Result<(), Errno> {
     let flags = if inherited {
         FdFlag::empty()
     } else {
         FdFlag::FD_CLOEXEC
     };
     fcntl(fd, FcntlArg::F_SETFD(flags)).map(drop)
+}
+
+/// Takes over any descriptor that this process has inherited through `exec`, by its number.
+///
+/// # Errors
+///
+/// `EBADF` if it is not open, or one of those that every program has.
+pub(crate) fn adopt_any(number: RawFd) -> Result<OwnedFd, Errno> {
+    if number <= 2 {
+        return Err(Errno::EBADF);
+    }
+    // SAFETY: borrowed for the check only; a number that is not open gives `EBADF` from it.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    fstat(borrowed)?;
+    // SAFETY: it is open, as just shown. The variable that names it is for this very process and was set by the image before this one, which
+    // had it and never closed it; so nothing in this image has opened a descriptor of that number.
+    let owned = unsafe { OwnedFd::from_raw_fd(number) };
+    set_inherited(&owned, false)?;
+    Ok(owned)
 }
 
 /// Takes over a memory file that [`create`] made and that this process has inherited through `exec`, by its number. Only

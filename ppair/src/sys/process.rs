@@ -1,5 +1,7 @@
 //! What a process knows and says about itself.
 
+use core::ffi::CStr;
+
 use nix::libc;
 use nix::unistd;
 
@@ -58,6 +60,45 @@ pub(crate) fn adopt_orphans(adopts: bool) -> Result<(), Errno> {
 pub(crate) fn give_way() {
     // SAFETY: the call takes nothing and touches nothing. On Linux it cannot fail (sched_yield(2)).
     let _ = unsafe { libc::syscall(libc::SYS_sched_yield) };
+}
+
+/// Whether there is no process of this id. One of another user is one; so is one that has ended and is not reaped yet.
+pub(crate) fn is_gone(pid: i32) -> bool {
+    nix::sys::signal::kill(unistd::Pid::from_raw(pid), None) == Err(Errno::ESRCH)
+}
+
+/// What this thread is called, in `ps` and `/proc`.
+pub(crate) fn set_name(name: &CStr) {
+    // SAFETY: the call reads the text up to its zero, and copies it. Whether it works is of no importance.
+    let _ = unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+}
+
+/// Closes the sockets of this process that connections may come to: another process than this one is to take them.
+pub(crate) fn close_listeners() {
+    let Ok(open) = std::fs::read_dir("/proc/self/fd") else {
+        return;
+    };
+    let number = |entry: std::io::Result<std::fs::DirEntry>| -> Option<i32> {
+        entry.ok()?.file_name().to_str()?.parse().ok()
+    };
+    let numbers: Vec<i32> = open.filter_map(number).filter(|fd| *fd > 2).collect();
+    for fd in numbers {
+        let (mut accepts, mut length) = (0_i32, size_of::<i32>() as libc::socklen_t);
+        // SAFETY: both are writable, and as long as said; what is no socket, or closed by now, is an error.
+        let asked = unsafe {
+            libc::getsockopt(
+                fd,
+                libc::SOL_SOCKET,
+                libc::SO_ACCEPTCONN,
+                (&raw mut accepts).cast(),
+                &raw mut length,
+            )
+        };
+        if asked == 0 && accepts != 0 {
+            // SAFETY: this process was just forked, and runs nothing that has opened it: whoever owns it is in memory that nothing here uses.
+            let _ = unsafe { libc::close(fd) };
+        }
+    }
 }
 
 /// Ends this process at once: no destructor, no `atexit` handler and no buffer of the user's runs.

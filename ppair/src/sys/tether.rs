@@ -70,6 +70,15 @@ impl Tether {
         own(&self.worker)
     }
 
+    /// In another child of the watch dog: lets go of both ends, by which worker and watch dog learn of each other's end.
+    pub(crate) fn let_go(&self) {
+        for end in [&self.watchdog, &self.worker] {
+            // By number, as above.
+            // SAFETY: nothing of that child uses them, and the owner is never dropped there (`Pair::start` leaks it).
+            let _ = unsafe { libc::close(end.as_raw_fd()) };
+        }
+    }
+
     /// In a worker: wakes the watch dog. A worker does so once, and what one of them has sent is taken out before the next one is forked, so there is always
     /// room.
     pub(crate) fn wake_watchdog(&self) -> Result<(), Errno> {
@@ -134,7 +143,7 @@ impl Tether {
     }
 }
 
-fn adopt_socket(number: RawFd) -> Result<OwnedFd, Errno> {
+pub(super) fn adopt_socket(number: RawFd) -> Result<OwnedFd, Errno> {
     // SAFETY: borrowed for the check only; a number that is not open gives `EBADF` from it.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
     let kind = nix::sys::stat::fstat(borrowed)?.st_mode & libc::S_IFMT;

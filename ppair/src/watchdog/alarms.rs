@@ -21,10 +21,12 @@ pub(crate) enum Alarm {
     Hang,
     /// The service manager gets a sign of life.
     Ping,
+    /// The next keeper is forked.
+    Keeper,
 }
 
 impl Alarm {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Machine(Timer::Restart),
         Self::Machine(Timer::Stop),
         Self::Machine(Timer::Grace),
@@ -32,6 +34,7 @@ impl Alarm {
         Self::Healthy,
         Self::Hang,
         Self::Ping,
+        Self::Keeper,
     ];
 
     /// Those at which a worker is ended.
@@ -82,7 +85,7 @@ impl Alarms {
     /// Takes away all that concern a worker: it is dead.
     pub(crate) fn forget_worker(&mut self) {
         for alarm in Alarm::ALL {
-            if alarm != Alarm::Ping {
+            if !matches!(alarm, Alarm::Ping | Alarm::Keeper) {
                 self.set(alarm, None);
             }
         }

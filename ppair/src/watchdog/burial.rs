@@ -144,8 +144,14 @@ impl WatchDog {
     }
 
     fn reap_other(&mut self, other: i32) {
-        if let Err(errno) = wait::reap(other) {
+        let reaped = wait::reap(other);
+        if let Err(errno) = reaped {
             self.complain("wait4", errno);
+        }
+        if self.is_keeper(other) {
+            if let Ok(Some(reaped)) = reaped {
+                self.bury_keeper(reaped);
+            }
         }
         self.others.retain(|known| *known != other);
     }

@@ -9,6 +9,7 @@ use core::time::Duration;
 
 use super::alarms::{Alarm, Alarms};
 use super::birth::Forked;
+use super::keeping::Kept;
 use super::machine::{Action, Event, Machine};
 use super::manager::Manager;
 use super::oom::Oom;
@@ -17,6 +18,7 @@ use crate::counters::Counters;
 use crate::death::Death;
 use crate::event::{Event as Say, Next};
 use crate::exit::Exit;
+use crate::keeper::Keeping;
 use crate::log::say;
 use crate::progress::{DeathWindow, Ladder};
 use crate::resume::{Baton, Relay};
@@ -80,6 +82,8 @@ pub(crate) struct Equipment {
     pub(crate) manager: Manager,
     /// Who else hears of events.
     pub(crate) on_event: Option<fn(&Say<'_>)>,
+    /// What there is for the store; `None` if checkpoints end with the pair.
+    pub(crate) keeping: Option<&'static Keeping>,
 }
 
 /// The watch dog.
@@ -124,6 +128,7 @@ pub(crate) struct WatchDog {
     /// Whether there was a fork since the last look at pending signals.
     pub(super) just_forked: bool,
     pub(super) oom: Oom,
+    pub(super) kept: Kept,
     /// The system call that failed last, so that one that always fails does not fill the log.
     failed: Option<(&'static str, Errno)>,
 }
@@ -187,6 +192,7 @@ impl WatchDog {
             alarms: Alarms::default(),
             just_forked: false,
             oom: Oom::prepare(),
+            kept: Kept::default(),
             failed: None,
         });
         if options.orphans == Orphans::Kill {
@@ -271,6 +277,7 @@ impl WatchDog {
     fn watch(&mut self) -> Role {
         self.greet_manager();
         self.alarms.begin(clock::now());
+        self.begin_keeping();
         loop {
             // Before each wait: the worker may have died while nobody listened, for instance during an `exec`.
             if let Some(role) = self.look_after_worker() {
@@ -281,6 +288,7 @@ impl WatchDog {
                 continue;
             }
             self.read_mail();
+            self.look_after_keeper();
             if let Some(role) = self.answer_alarms() {
                 return role;
             }
@@ -350,6 +358,7 @@ impl WatchDog {
                 Alarm::Healthy => self.look_at_health(now),
                 Alarm::Hang => self.look_at_hearts(now),
                 Alarm::Ping => self.ping_manager(now),
+                Alarm::Keeper => self.start_keeper(),
             }
         }
         None
@@ -481,6 +490,7 @@ impl WatchDog {
                     }
                     Action::End(code) => {
                         self.tell_manager_of_stop();
+                        self.finish_keeping();
                         self.tell(&Say::Stopped { code });
                         process::exit_now(code);
                     }

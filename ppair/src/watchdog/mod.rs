@@ -5,6 +5,7 @@ mod birth;
 mod burial;
 pub(crate) mod driver;
 mod hangs;
+mod keeping;
 pub(crate) mod machine;
 pub(crate) mod manager;
 mod oom;

@@ -40,11 +40,16 @@ impl Oom {
     /// In the watch dog, beside its new worker.
     #[inline(never)]
     pub(crate) fn after_fork(&mut self) {
+        self.lower();
+        self.kills = self.count();
+    }
+
+    /// In the watch dog, after any fork: it is the last to be picked again.
+    pub(crate) fn lower(&mut self) {
         self.is_lowered = self
             .score
             .as_ref()
             .is_some_and(|score| score.lower().is_ok());
-        self.kills = self.count();
     }
 
     /// Whatever was killed by now was not the worker, which runs.

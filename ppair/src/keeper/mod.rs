@@ -1,0 +1,191 @@
+//! The keeper: the third process of a pair, which carries the newest checkpoint to the store, so that neither the worker nor the watch dog ever waits for a
+//! disk. Here is what all three have of it.
+
+mod begin;
+mod carry;
+mod newest;
+
+use core::sync::atomic::{AtomicI32, Ordering};
+use core::time::Duration;
+use std::os::fd::{AsRawFd as _, RawFd};
+
+use crate::config::Options;
+use crate::state::durable::Ring;
+use crate::state::segment::Segment;
+use crate::store::choice::Choice;
+use crate::store::lock::Lock;
+use crate::sys::channel::Channel;
+use crate::sys::fork::{Side, fork};
+use crate::sys::process::Alone;
+use crate::sys::tether::Tether;
+use crate::sys::{Errno, memory, process};
+
+pub(crate) use begin::{Refusal, begin};
+
+/// How often it looks for something new where each commit is stored at once: a worker may have died before it rang.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// What the processes of a pair have in common for its store.
+#[derive(Debug)]
+pub(crate) struct Keeping {
+    choice: Choice,
+    /// The store's name, for the log.
+    name: String,
+    interval: Duration,
+    /// How long it may try once the pair has ended; `None` for any time.
+    patience: Option<Duration>,
+    channel: Channel,
+    lock: Option<Lock>,
+    /// What the pair is called where somebody else could take the store meanwhile.
+    token: u64,
+    watchdog: i32,
+    /// The keeper's process id; 0 if there is none.
+    pid: AtomicI32,
+}
+
+/// What a fresh image of the watch dog has to know of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Handle {
+    pub(crate) pid: i32,
+    pub(crate) channel: [RawFd; 2],
+    /// -1 if the store has no lock.
+    pub(crate) lock: RawFd,
+    pub(crate) token: u64,
+}
+
+impl Handle {
+    /// Of a pair without a store.
+    pub(crate) const NONE: Self = Self {
+        pid: 0,
+        channel: [-1; 2],
+        lock: -1,
+        token: 0,
+    };
+}
+
+/// What was taken over from an earlier image of this process.
+#[derive(Debug)]
+pub(crate) struct Adopted {
+    pid: i32,
+    channel: Channel,
+    lock: Option<Lock>,
+    token: u64,
+}
+
+impl Adopted {
+    /// Takes it over. `None` if the pair has no store.
+    pub(crate) fn take(handle: Handle) -> Result<Option<Self>, Errno> {
+        if handle.channel == Handle::NONE.channel {
+            return Ok(None);
+        }
+        let lock = match handle.lock {
+            -1 => None,
+            number => Some(Lock::adopt(memory::adopt_any(number)?)),
+        };
+        Ok(Some(Self {
+            pid: handle.pid,
+            channel: Channel::adopt(handle.channel)?,
+            lock,
+            token: handle.token,
+        }))
+    }
+}
+
+impl Ring for Keeping {
+    fn ring(&self) {
+        self.channel.ring();
+    }
+}
+
+impl Keeping {
+    fn new(options: &Options, channel: Channel, lock: Option<Lock>, token: u64) -> Self {
+        Self {
+            choice: options.store,
+            name: options.store.shown(),
+            interval: options.store_interval,
+            patience: options.grace(),
+            channel,
+            lock,
+            token,
+            watchdog: process::pid(),
+            pid: AtomicI32::new(0),
+        }
+    }
+
+    /// Goes on with what an earlier image of this process had.
+    pub(crate) fn resume(options: &Options, adopted: Adopted) -> &'static Self {
+        let Adopted {
+            pid,
+            channel,
+            lock,
+            token,
+        } = adopted;
+        let keeping = Self::new(options, channel, lock, token);
+        keeping.set_pid(pid);
+        Box::leak(Box::new(keeping))
+    }
+
+    pub(crate) fn handle(&self) -> Handle {
+        Handle {
+            pid: self.pid(),
+            channel: self.channel.numbers(),
+            lock: self
+                .lock
+                .as_ref()
+                .map_or(-1, |lock| lock.as_fd().as_raw_fd()),
+            token: self.token,
+        }
+    }
+
+    /// Whether its descriptors stay open across `exec`.
+    pub(crate) fn set_inherited(&self, inherited: bool) -> Result<(), Errno> {
+        self.channel.set_inherited(inherited)?;
+        self.lock.as_ref().map_or(Ok(()), |lock| {
+            memory::set_inherited(lock.as_fd(), inherited)
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The keeper's process id; 0 if there is none.
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_pid(&self, pid: i32) {
+        self.pid.store(pid, Ordering::Relaxed);
+    }
+
+    /// How long it may try once the pair has ended; `None` for any time.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        self.patience
+    }
+
+    /// Whether each commit waits until it is stored.
+    pub(crate) fn is_at_once(&self) -> bool {
+        self.interval.is_zero()
+    }
+
+    /// Forks a keeper for a segment that is there. Returns in the watch dog only.
+    pub(crate) fn fork(
+        &'static self,
+        alone: &Alone,
+        segment: &'static Segment,
+        tether: Option<&Tether>,
+    ) -> Result<i32, Errno> {
+        match fork(alone)? {
+            Side::Child => {
+                if let Some(tether) = tether {
+                    tether.let_go();
+                }
+                carry::again(self, segment)
+            }
+            Side::Parent(pid) => {
+                self.set_pid(pid);
+                Ok(pid)
+            }
+        }
+    }
+}

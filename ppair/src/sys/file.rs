@@ -1,0 +1,123 @@
+//! Files that outlive the program: what `std` lacks to open, allocate, rename and lock them.
+
+use core::ffi::CStr;
+use std::ffi::CString;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::fcntl::{FallocateFlags, fallocate};
+use nix::libc;
+use nix::libc::geteuid;
+
+use super::{Errno, memory};
+
+/// Nobody is waited for (a pipe without a writer), no terminal becomes this process's.
+const CALM: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
+
+/// Opens a file that is there, to read and write. A symbolic link is `ELOOP`.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    above_standard(
+        options
+            .read(true)
+            .write(true)
+            .custom_flags(CALM | libc::O_NOFOLLOW)
+            .open(path)?,
+    )
+}
+
+/// Opens a file that is there, or else makes it, for this user alone. A symbolic link is `ELOOP`.
+pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    above_standard(
+        options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(CALM | libc::O_NOFOLLOW)
+            .open(path)?,
+    )
+}
+
+/// Makes a file where nothing is, for this user alone.
+pub(crate) fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    above_standard(
+        options
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?,
+    )
+}
+
+/// Opens a file to read it.
+pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(CALM).open(path)
+}
+
+fn above_standard(file: File) -> io::Result<File> {
+    Ok(memory::above_standard(OwnedFd::from(file))?.into())
+}
+
+/// `geteuid`.
+pub(crate) fn effective_user() -> u32 {
+    unsafe { geteuid() }
+}
+
+/// Makes the file at least `size` bytes long, zeros where nothing was, with their blocks. `EOPNOTSUPP` on a file system that cannot.
+pub(crate) fn allocate(file: &File, size: u64) -> Result<(), Errno> {
+    let size = i64::try_from(size).map_err(|_| Errno::EFBIG)?;
+    loop {
+        match fallocate(file, FallocateFlags::empty(), 0, size) {
+            Err(Errno::EINTR) => {}
+            other => return other,
+        }
+    }
+}
+
+/// `renameat2` with `RENAME_NOREPLACE`: `EEXIST` if anything is at `to`. `EINVAL` or `ENOSYS` where that is not known.
+pub(crate) fn rename_to_nothing(from: &Path, to: &Path) -> Result<(), Errno> {
+    let from = c_path(from)?;
+    let to = c_path(to)?;
+    let renamed = |from: &CStr, to: &CStr| {
+        // SAFETY: both are strings that end with a zero byte and live for the length of the call, which keeps neither.
+        unsafe {
+            libc::syscall(
+                libc::SYS_renameat2,
+                libc::AT_FDCWD,
+                from.as_ptr(),
+                libc::AT_FDCWD,
+                to.as_ptr(),
+                libc::RENAME_NOREPLACE,
+            )
+        }
+    };
+    Errno::result(renamed(&from, &to)).map(drop)
+}
+
+fn c_path(path: &Path) -> Result<CString, Errno> {
+    CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)
+}
+
+/// `flock` for this open file description alone, without waiting: false if another one has it. It is let go when the last descriptor of the
+/// description is closed, in whichever process that is.
+pub(crate) fn lock(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
+    loop {
+        // SAFETY: the call takes integers only, and `fd` is open.
+        let locked = unsafe { libc::flock(fd.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+        match Errno::result(locked) {
+            Ok(_) => return Ok(true),
+            Err(Errno::EWOULDBLOCK) => return Ok(false),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
