@@ -158,7 +158,7 @@ use proc_macro::TokenStream;
 /// what it returns. A value that makes no sense ends the program with exit status 78. It must not start
 /// threads. It is called again only when a degraded pair has been repaired.
 ///
-/// No option below that a [`Config`] has may stand beside it, from `restart` to `guard`: set it in the
+/// No option below that a [`Config`] has may stand beside : set it in the
 /// function.
 ///
 /// Default: none; the options are constants.
@@ -535,6 +535,128 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
+/// ## `store`
+///
+/// Where the checkpoints outlive the pair: a string, which is checked when the program is compiled, or a
+/// constant for one, with a name in capitals. The first worker starts from the newest checkpoint that is there;
+/// what another version of the program has stored is migrated, or set aside.
+///
+/// | `store` | survives |
+/// |---|---|
+/// | `"memory"` | the worker |
+/// | `"shm:NAME"` | the pair: a POSIX shared memory object |
+/// | `"file:PATH"` | a reboot and a power cut |
+/// | `"sqlite:PATH"` | the same; a table of the database (`ppair`'s feature `sqlite`) |
+/// | `"postgres:URL"` | the same, on another machine (`ppair`'s feature `postgres`) |
+///
+/// No worker waits for it, except in a [durable commit]. For a place that is none of these, write the path of a function (or a
+/// closure), an `fn() -> Box<dyn ppair::Store>`, that makes a [`Store`] of your own. For a path that is only
+/// known when the program runs there is [`config`](#config), and `PPAIR_STORE=file:/var/lib/service`.
+///
+/// Default: `"memory"`.
+///
+/// ```no_run
+/// use ppair::Checkpoint;
+///
+/// #[ppair::main(store = "file:/var/lib/service/state")]
+/// fn main(count: Checkpoint<u64>) {
+///     count.update(|count| *count += 1);
+///     println!("run {}", count.load());
+/// }
+/// ```
+///
+/// The same without the macro:
+///
+/// ```no_run
+/// use ppair::{Checkpoint, Config, Pair};
+///
+/// fn main() {
+///     let mut pair = Pair::new(Config::new().store("file:/var/lib/service/state"));
+///     let count = pair.prepare::<Checkpoint<u64>>();
+///     let worker = pair.start();
+///     let count = count.enter(&worker);
+///     count.update(|count| *count += 1);
+///     println!("run {}", count.load());
+/// }
+/// ```
+///
+/// A store of one's own:
+///
+/// ```no_run
+/// # mod bucket {
+/// #     pub struct Bucket;
+/// #     impl ppair::Store for Bucket {
+/// #         fn name(&self) -> String {
+/// #             "a bucket".to_owned()
+/// #         }
+/// #         fn load(&mut self) -> Result<Vec<ppair::Stored>, ppair::StoreError> {
+/// #             Ok(Vec::new())
+/// #         }
+/// #         fn save(&mut self, _: &[ppair::Stored]) -> Result<(), ppair::StoreError> {
+/// #             Ok(())
+/// #         }
+/// #         fn set_aside(&mut self, _: &ppair::Stored) -> Result<(), ppair::StoreError> {
+/// #             Ok(())
+/// #         }
+/// #     }
+/// # }
+/// # use bucket::Bucket;
+/// use ppair::{Checkpoint, Store};
+///
+/// fn open() -> Box<dyn Store> {
+///     Box::new(Bucket)
+/// }
+///
+/// #[ppair::main(store = open)]
+/// fn main(count: Checkpoint<u64>) {
+///     count.update(|count| *count += 1);
+/// }
+/// ```
+///
+/// The same without the macro:
+///
+/// ```no_run
+/// # fn open() -> Box<dyn ppair::Store> {
+/// #     unimplemented!()
+/// # }
+/// use ppair::{Checkpoint, Config, Pair};
+///
+/// fn main() {
+///     let mut pair = Pair::new(Config::new().store_with(open));
+///     let count = pair.prepare::<Checkpoint<u64>>();
+///     let worker = pair.start();
+///     count.enter(&worker).update(|count| *count += 1);
+/// }
+/// ```
+///
+/// ## `store_interval`
+///
+/// How far the [`store`](#store) may be behind the last commit. With `"0"` each commit waits until it is on
+/// stable storage, or until the store has failed.
+///
+/// Default: `"100ms"`.
+///
+/// ```no_run
+/// #[ppair::main(store = "shm:service", store_interval = "10ms")]
+/// fn main() {}
+/// ```
+///
+/// The same without the macro:
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use ppair::{Config, Pair};
+///
+/// const CONFIG: Config = Config::new()
+///     .store("shm:service")
+///     .store_interval(Duration::from_millis(10));
+///
+/// fn main() {
+///     let _ = Pair::new(CONFIG).start();
+/// }
+/// ```
+///
 /// ## `on_event`
 ///
 /// The path of a function (or a closure), an `fn(&ppair::Event<'_>)`, that is called for each [`Event`], after
@@ -600,8 +722,10 @@ use proc_macro::TokenStream;
 /// [`Orphans`]: https://docs.rs/ppair/latest/ppair/enum.Orphans.html
 /// [`Pair`]: https://docs.rs/ppair/latest/ppair/struct.Pair.html
 /// [`Restart`]: https://docs.rs/ppair/latest/ppair/enum.Restart.html
+/// [`Store`]: https://docs.rs/ppair/latest/ppair/trait.Store.html
 /// [`ThreadPanic`]: https://docs.rs/ppair/latest/ppair/enum.ThreadPanic.html
 /// [`Worker`]: https://docs.rs/ppair/latest/ppair/struct.Worker.html
+/// [durable commit]: https://docs.rs/ppair/latest/ppair/struct.Checkpoint.html#method.commit_durable
 #[proc_macro_attribute]
 pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
     main_attr::expand(args.into(), item.into()).into()

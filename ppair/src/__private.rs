@@ -7,6 +7,7 @@ use crate::config::Config;
 pub use crate::config::Options;
 use crate::pair::Pair;
 pub use crate::snapshot::{Found, Snapshot};
+use crate::store::Store;
 pub use crate::store::choice::Choice;
 
 /// The time of an option that can be off.
@@ -21,6 +22,36 @@ impl Time {
     #[must_use]
     pub const fn some(self) -> Option<Duration> {
         Some(self.time)
+    }
+}
+
+/// The name of a store.
+#[derive(Clone, Copy, Debug)]
+pub struct NamedStore {
+    /// It.
+    pub name: &'static str,
+}
+
+impl NamedStore {
+    /// The option.
+    #[must_use]
+    pub const fn choice(self) -> Choice {
+        Choice::named(self.name)
+    }
+}
+
+/// The function that makes a store of the user's own.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnStore {
+    /// It.
+    pub make: fn() -> Box<dyn Store>,
+}
+
+impl OwnStore {
+    /// The option.
+    #[must_use]
+    pub const fn choice(self) -> Choice {
+        Choice::own(self.make)
     }
 }
 

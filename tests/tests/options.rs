@@ -46,6 +46,7 @@ fn the_environment_overrides_the_options_of_a_function() {
 const DEATHS: &str = "expected a number of deaths from 1 to 1000, or `unlimited`";
 const WITHIN: &str = "expected a duration of at least `1ms`";
 const HANG: &str = "expected a duration of at least `10ms`, or `off`";
+const STORE: &str = "expected `memory`, `shm:NAME`, `file:PATH`, `sqlite:PATH` (feature `sqlite`) or `postgres:URL` (feature `postgres`)";
 
 #[test]
 fn a_wrong_option_of_the_program_is_refused_by_name_and_value() {
@@ -54,6 +55,7 @@ fn a_wrong_option_of_the_program_is_refused_by_name_and_value() {
             ("max_deaths", "max_deaths=0", DEATHS),
             ("max_deaths_within", "max_deaths_within=0ns", WITHIN),
             ("hang_timeout", "hang_timeout=9ms", HANG),
+            ("store", "store=disk:/var/lib/state", STORE),
         ] {
             let end = program(place, what).run();
             expect_refused(&end, &format!("the option {option} is wrong; {expected}"));
@@ -97,6 +99,9 @@ fn a_wrong_variable_is_refused_by_name_and_value() {
         ("ORPHANS", "yes", "expected one of `kill`, `keep`".to_owned()),
         ("THREAD_PANIC", "abort", "expected one of `continue`, `crash`".to_owned()),
         ("GUARD", "1", "expected `on` or `off`".to_owned()),
+        ("STORE", "disk:/var/lib/state", STORE.to_owned()),
+        ("STORE", "file:", "expected the path of a file behind `file:`".to_owned()),
+        ("STORE_INTERVAL", "1", or(duration, "0")),
     ] {
         let name = format!("PPAIR_{name}");
         let end = program("config", "never").env(&name, value).run();

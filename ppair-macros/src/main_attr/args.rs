@@ -10,10 +10,11 @@ use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, Path, Token, Type};
 
+use super::store::check_store;
 use super::values::{
     ON_WATCHDOG_DEATH, ORPHANS, RESTART, THREAD_PANIC, check_duration, check_function, check_guard,
     check_hang_timeout, check_max_deaths, check_max_deaths_within, check_max_restarts,
-    check_stop_timeout, check_word, parse_crate, parse_type,
+    check_stop_timeout, check_store_interval, check_word, parse_crate, parse_type,
 };
 use crate::diag::Diag;
 
@@ -43,6 +44,10 @@ pub(crate) enum Value {
     Some(TokenStream),
     /// A variant of an enum of the crate `ppair`.
     Variant { ty: Ident, variant: Ident },
+    /// An expression for the name of a store.
+    Store(TokenStream),
+    /// An expression for the function that makes a store.
+    OwnStore(TokenStream),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,12 +68,14 @@ pub(crate) enum Key {
     Orphans,
     ThreadPanic,
     Guard,
+    Store,
+    StoreInterval,
     OnEvent,
     Crate,
 }
 
 impl Key {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 20] = [
         Self::Setup,
         Self::Config,
         Self::State,
@@ -85,6 +92,8 @@ impl Key {
         Self::Orphans,
         Self::ThreadPanic,
         Self::Guard,
+        Self::Store,
+        Self::StoreInterval,
         Self::OnEvent,
         Self::Crate,
     ];
@@ -127,6 +136,8 @@ impl Key {
             Self::Orphans => "orphans",
             Self::ThreadPanic => "thread_panic",
             Self::Guard => "guard",
+            Self::Store => "store",
+            Self::StoreInterval => "store_interval",
             Self::OnEvent => "on_event",
             Self::Crate => "crate",
         }
@@ -282,6 +293,8 @@ impl Args {
             Key::MaxRestarts => check_max_restarts(&input.parse()?, diag),
             Key::MaxDeaths => check_max_deaths(&input.parse()?, diag),
             Key::Guard => check_guard(&input.parse()?, diag),
+            Key::Store => check_store(key.name(), &input.parse()?, diag),
+            Key::StoreInterval => check_store_interval(&input.parse()?, diag),
             Key::MaxDeathsWithin => check_max_deaths_within(&input.parse()?, diag),
             Key::HangTimeout => check_hang_timeout(&input.parse()?, diag),
             Key::StopTimeout => check_stop_timeout(&input.parse()?, diag),

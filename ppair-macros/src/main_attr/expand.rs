@@ -124,6 +124,12 @@ fn expand_config(args: &Args) -> TokenStream {
             // The field gives the value its type, and what is wrong with it one short error.
             Value::Some(value) => quote!(#name: #krate::__private::Time { time: #value }.some()),
             Value::Variant { ty, variant } => quote!(#name: #krate::#ty::#variant),
+            Value::Store(value) => {
+                quote!(#name: #krate::__private::NamedStore { name: #value }.choice())
+            }
+            Value::OwnStore(value) => {
+                quote!(#name: #krate::__private::OwnStore { make: #value }.choice())
+            }
         }
     });
     // With every field given there is nothing left to fill in, and clippy would say so.

@@ -11,6 +11,7 @@ mod expand;
 mod fallback;
 mod input;
 mod pretty;
+mod store;
 mod values;
 
 use proc_macro2::TokenStream;

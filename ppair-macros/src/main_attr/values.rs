@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::parse::ParseStream;
-use syn::{Expr, ExprLit, Lit, LitStr, Path, Type};
+use syn::{Expr, ExprCall, ExprLit, Lit, LitStr, Path, Type};
 
 use super::args::Value;
 use super::duration::{self, Literal};
@@ -52,10 +52,7 @@ pub(crate) const THREAD_PANIC: Words = Words {
 
 pub(crate) fn check_function(key: &str, value: Expr, diag: &mut Diag) -> Option<Expr> {
     let message = match peel(&value) {
-        Expr::Call(call) => {
-            let function = compact(call.func.to_token_stream());
-            format!("expected the path of a function, found a call; write `{key} = {function}`")
-        }
+        Expr::Call(call) => called(key, call),
         Expr::Lit(ExprLit { lit, .. }) => {
             format!("expected the path of a function, found {}", kind(lit))
         }
@@ -63,6 +60,12 @@ pub(crate) fn check_function(key: &str, value: Expr, diag: &mut Diag) -> Option<
     };
     diag.push(&value, message);
     None
+}
+
+/// What to say of a function that is called where it should be named.
+pub(crate) fn called(key: &str, call: &ExprCall) -> String {
+    let function = compact(call.func.to_token_stream());
+    format!("expected the path of a function, found a call; write `{key} = {function}`")
 }
 
 pub(crate) fn parse_type(input: ParseStream<'_>) -> syn::Result<Type> {
@@ -200,6 +203,19 @@ pub(crate) fn check_hang_timeout(value: &Expr, diag: &mut Diag) -> Option<Value>
     }
 }
 
+pub(crate) fn check_store_interval(value: &Expr, diag: &mut Diag) -> Option<Value> {
+    match string(value).map(LitStr::value).as_deref() {
+        Some("0") => Some(Value::Expr(quote!(::core::time::Duration::ZERO))),
+        Some(text) if is_word(text) => {
+            let message = "expected a whole number and a unit, such as `\"250ms\"`; \
+                           to store each commit at once write `\"0\"`";
+            diag.push(value, message);
+            None
+        }
+        _ => check_duration(value, diag),
+    }
+}
+
 /// Whether `text` means to be no number at all.
 fn is_word(text: &str) -> bool {
     text.starts_with(char::is_alphabetic)
@@ -243,7 +259,7 @@ fn string(value: &Expr) -> Option<&LitStr> {
 
 /// Without the invisible groups in which `macro_rules!` forwards an expression, and without
 /// parentheses.
-fn peel(expr: &Expr) -> &Expr {
+pub(crate) fn peel(expr: &Expr) -> &Expr {
     match expr {
         Expr::Group(group) => peel(&group.expr),
         Expr::Paren(paren) => peel(&paren.expr),
@@ -251,7 +267,7 @@ fn peel(expr: &Expr) -> &Expr {
     }
 }
 
-fn kind(lit: &Lit) -> &'static str {
+pub(crate) fn kind(lit: &Lit) -> &'static str {
     match lit {
         Lit::Str(_) => "a string",
         Lit::Int(_) | Lit::Float(_) => "a number",

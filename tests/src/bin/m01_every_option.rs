@@ -31,6 +31,8 @@ const fn tell(_: &Event<'_>) {}
     orphans = "keep",
     thread_panic = ThreadPanic::Crash,
     guard = true,
+    store = "memory",
+    store_interval = "0",
     on_event = tell,
 )]
 fn main(worker: Worker) {

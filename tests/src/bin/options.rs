@@ -15,6 +15,7 @@ fn read_options() -> Config {
         Some("max_deaths") => config.max_deaths(0),
         Some("max_deaths_within") => config.max_deaths_within(Duration::ZERO),
         Some("hang_timeout") => config.hang_timeout(Duration::from_millis(9)),
+        Some("store") => config.store("disk:/var/lib/state"),
         Some("panic") => panic!("no options"),
         Some("thread") => {
             drop(std::thread::spawn(std::thread::park));

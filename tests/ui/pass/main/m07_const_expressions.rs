@@ -4,6 +4,7 @@ use std::time::Duration;
 use ppair::{OnWatchdogDeath, Orphans, Restart, ThreadPanic};
 
 const LIMIT: u32 = 3;
+const PLACE: &str = "memory";
 const DELAYS: [Duration; 2] = [Duration::from_millis(5), Duration::from_secs(1)];
 
 const fn twice(delay: Duration) -> Duration {
@@ -23,6 +24,8 @@ const fn twice(delay: Duration) -> Duration {
     on_watchdog_death = OnWatchdogDeath::Continue,
     orphans = if LIMIT > 2 { Orphans::Keep } else { Orphans::Kill },
     thread_panic = ThreadPanic::Crash,
-    guard = LIMIT > 3
+    guard = LIMIT > 3,
+    store = if LIMIT > 3 { "file:state" } else { PLACE },
+    store_interval = DELAYS[0]
 )]
 fn main() {}

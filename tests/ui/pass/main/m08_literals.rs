@@ -15,5 +15,7 @@
     orphans = "keep",
     thread_panic = "crash",
     guard = true,
+    store = "memory",
+    store_interval = "0",
 )]
 fn main() {}

@@ -11,6 +11,9 @@ struct Config;
 struct Options;
 struct SetupOf;
 struct Option;
+struct Choice;
+struct Box;
+struct Duration;
 struct Event;
 struct OnWatchdogDeath;
 type u32 = ();
@@ -27,6 +30,8 @@ fn on_event(_: &::ppair::Event<'_>) {}
 
 fn worker_main() {}
 
+const NAME: &::core::primitive::str = "memory";
+
 #[::ppair::main(
     setup = read,
     state = [u8; 3],
@@ -37,6 +42,8 @@ fn worker_main() {}
     hang_timeout = "30s",
     stop_timeout = "unlimited",
     on_watchdog_death = "exit",
+    store = NAME,
+    store_interval = "0",
     on_event = on_event
 )]
 fn main(config: &Config, parameter_1: ::ppair::Checkpoint<u8>, parameter_0: ::ppair::Worker) {

@@ -1,0 +1,3 @@
+// M24
+#[ppair::main(store, store_interval =)]
+fn main() {}

@@ -1,0 +1,5 @@
+// M25
+struct Bucket;
+
+#[ppair::main(store = || Box::new(Bucket))]
+fn main() {}

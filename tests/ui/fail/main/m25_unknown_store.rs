@@ -1,0 +1,3 @@
+// M25
+#[ppair::main(store = "/var/lib/service")]
+fn main() {}

@@ -1,0 +1,3 @@
+// M26
+#[ppair::main(store_interval = 0)]
+fn main() {}
