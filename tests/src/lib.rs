@@ -49,6 +49,7 @@ mod process;
 mod random;
 pub mod recovery;
 mod running;
+mod scratch;
 mod service;
 mod statistics;
 pub mod step;
@@ -67,10 +68,11 @@ pub use nix::unistd::Pid;
 pub use power::{Power, lacks};
 pub use process::{
     Activity, Memory, children, descendants, descriptors, eventually, group_members, is_alive,
-    is_stopped, is_zombie, threads, zombies,
+    is_stopped, is_zombie, keeper, threads, zombies,
 };
 pub use random::Random;
 pub use running::Running;
+pub use scratch::Scratch;
 pub use service::value;
 pub use statistics::{interval, median};
 pub use terminal::{Key, Terminal};

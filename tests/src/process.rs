@@ -271,3 +271,11 @@ mod tests {
         assert!(memory.private > 0 && memory.resident >= memory.private);
     }
 }
+
+/// The keeper of a pair: the child of its watch dog that carries the checkpoints.
+#[must_use]
+pub fn keeper(watchdog: Pid) -> Option<Pid> {
+    let name = |pid: Pid| fs::read_to_string(format!("/proc/{pid}/comm")).ok();
+    let is_keeper = |pid: &Pid| is_alive(*pid) && name(*pid).as_deref() == Some("ppair-keeper\n");
+    children(watchdog).into_iter().find(is_keeper)
+}

@@ -15,7 +15,7 @@ use crate::store::{self, StoreError};
 use crate::sys::channel::Channel;
 use crate::sys::fork::{Side, fork};
 use crate::sys::process::Alone;
-use crate::sys::{process, random, signal, wait};
+use crate::sys::{children, random, signal, wait};
 
 /// How long a lock is waited for whose pair is gone: its keeper stores what that has committed last.
 const WAIT_FOR_LAST_KEEPER: Duration = Duration::from_secs(10);
@@ -103,6 +103,10 @@ pub(crate) fn begin(
                     StoreError::failed("the process that reads it died; what it said last is above")
                 })
                 .and_then(|report| decode(&report))
+                .map(|(name, loaded)| {
+                    keeping.set_name(name);
+                    loaded
+                })
         }
         // Where no process can be forked, this one reads what is stored: it is about to serve as the worker.
         Err(_) => store::open(&choice, keeping.token, true).load(),
@@ -118,7 +122,7 @@ fn take_lock(path: &std::path::Path) -> Result<Lock, StoreError> {
         match Lock::take(path) {
             Err(StoreError::Held { holder })
                 if begin.elapsed() < WAIT_FOR_LAST_KEEPER
-                    && pid_of(&holder).is_some_and(process::is_gone) =>
+                    && pid_of(&holder).is_some_and(children::is_gone) =>
             {
                 std::thread::sleep(Duration::from_millis(5));
             }
@@ -139,15 +143,16 @@ const UNUSABLE: u8 = 2;
 const FAILED: u8 = 3;
 
 /// What the keeper reports.
-pub(super) fn encode(loaded: &Result<Vec<Stored>, StoreError>) -> Vec<u8> {
+pub(super) fn encode(name: &str, loaded: &Result<Vec<Stored>, StoreError>) -> Vec<u8> {
     let (kind, text) = match loaded {
         Ok(loaded) => {
             let mut report = vec![LOADED];
-            for stored in loaded {
-                let bytes = stored.to_bytes();
+            let mut put = |bytes: &[u8]| {
                 report.extend((bytes.len() as u64).to_le_bytes());
                 report.extend(bytes);
-            }
+            };
+            put(name.as_bytes());
+            loaded.iter().for_each(|stored| put(&stored.to_bytes()));
             return report;
         }
         Err(StoreError::Held { holder }) => (HELD, holder),
@@ -159,7 +164,8 @@ pub(super) fn encode(loaded: &Result<Vec<Stored>, StoreError>) -> Vec<u8> {
     report
 }
 
-fn decode(report: &[u8]) -> Result<Vec<Stored>, StoreError> {
+/// The store's name, and what was loaded.
+fn decode(report: &[u8]) -> Result<(String, Vec<Stored>), StoreError> {
     let garbled = || StoreError::failed("the process that reads it said what nobody understands");
     let (kind, mut rest) = report.split_first().ok_or_else(garbled)?;
     let text = || String::from_utf8_lossy(rest);
@@ -170,18 +176,22 @@ fn decode(report: &[u8]) -> Result<Vec<Stored>, StoreError> {
         LOADED => {}
         _ => return Err(garbled()),
     }
-    let mut loaded = Vec::new();
-    while let Some((length, behind)) = rest.split_first_chunk() {
+    let mut next = || {
+        let (length, behind) = rest.split_first_chunk().ok_or_else(garbled)?;
         let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| garbled())?;
-        let (bytes, next) = behind.split_at_checked(length).ok_or_else(garbled)?;
+        let (bytes, left) = behind.split_at_checked(length).ok_or_else(garbled)?;
+        rest = left;
+        Ok((bytes, left.is_empty()))
+    };
+    let (name, mut is_last) = next()?;
+    let name = String::from_utf8_lossy(name).into_owned();
+    let mut loaded = Vec::new();
+    while !is_last {
+        let (bytes, was_last) = next()?;
+        is_last = was_last;
         loaded.push(Stored::from_bytes(bytes).map_err(|_| garbled())?);
-        rest = next;
     }
-    if rest.is_empty() {
-        Ok(loaded)
-    } else {
-        Err(garbled())
-    }
+    Ok((name, loaded))
 }
 
 #[cfg(test)]
@@ -197,14 +207,21 @@ mod tests {
             Err(StoreError::unusable("foreign")),
             Err(StoreError::failed("full")),
         ] {
-            assert_eq!(decode(&encode(&loaded)), loaded);
+            let report = decode(&encode("a name", &loaded));
+            assert_eq!(report, loaded.map(|loaded| ("a name".to_owned(), loaded)));
         }
     }
 
     #[test]
     fn anything_else_is_no_report() {
-        let whole = encode(&Ok(vec![Stored::of(&7_u64, 3)]));
-        for report in [&[][..], &[9], &whole[..whole.len() - 1], &whole[..5]] {
+        let whole = encode("name", &Ok(vec![Stored::of(&7_u64, 3)]));
+        for report in [
+            &[][..],
+            &[9],
+            &whole[..whole.len() - 1],
+            &whole[..5],
+            &whole[..20],
+        ] {
             assert!(decode(report).is_err(), "{report:?}");
         }
         let mut longer = whole;

@@ -30,7 +30,7 @@ pub(super) fn first(keeping: &'static Keeping, specs: &[RegionSpec]) -> ! {
     run(keeping, || {
         let mut store = store::open(&keeping.choice, keeping.token, true);
         let loaded = store.load();
-        keeping.channel.report(&encode(&loaded))?;
+        keeping.channel.report(&encode(&store.name(), &loaded))?;
         let Ok(loaded) = loaded else { return Ok(1) };
         let Some(file) = keeping.channel.take_over()? else {
             // The pair did not come to begin.

@@ -8,6 +8,7 @@ mod newest;
 use core::sync::atomic::{AtomicI32, Ordering};
 use core::time::Duration;
 use std::os::fd::{AsRawFd as _, RawFd};
+use std::sync::OnceLock;
 
 use crate::config::Options;
 use crate::state::durable::Ring;
@@ -29,8 +30,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Keeping {
     choice: Choice,
-    /// The store's name, for the log.
-    name: String,
+    /// The store's name, for the log: what it calls itself, once that is known.
+    name: OnceLock<String>,
     interval: Duration,
     /// How long it may try once the pair has ended; `None` for any time.
     patience: Option<Duration>,
@@ -101,7 +102,7 @@ impl Keeping {
     fn new(options: &Options, channel: Channel, lock: Option<Lock>, token: u64) -> Self {
         Self {
             choice: options.store,
-            name: options.store.shown(),
+            name: OnceLock::new(),
             interval: options.store_interval,
             patience: options.grace(),
             channel,
@@ -146,7 +147,11 @@ impl Keeping {
     }
 
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        self.name.get_or_init(|| self.choice.shown())
+    }
+
+    fn set_name(&self, name: String) {
+        self.name.get_or_init(|| name);
     }
 
     /// The keeper's process id; 0 if there is none.

@@ -75,7 +75,7 @@ impl Choice {
     pub(crate) fn shown(&self) -> String {
         match self.kind {
             Kind::Named(name) => hide_password(name),
-            Kind::Own(_) => "a function".to_owned(),
+            Kind::Own(_) => "of the program's own".to_owned(),
         }
     }
 

@@ -94,6 +94,16 @@ pub(crate) fn has(pid: i32) -> bool {
     parent_of(pid) == Ok(Some(process::pid()))
 }
 
+/// Whether there is no process of this id that runs: there is none, or it has ended and is not reaped yet. No if `/proc` does not tell.
+pub(crate) fn is_gone(pid: i32) -> bool {
+    match with_file(pid, "stat", |stat| {
+        Some(matches!(field(stat, 0)?, "Z" | "X"))
+    }) {
+        Ok(has_ended) => has_ended == Some(true),
+        Err(errno) => matches!(errno, Errno::ENOENT | Errno::ESRCH) && knows_us(),
+    }
+}
+
 /// Whether a process stands still, or may: somebody has stopped it, or a debugger holds it. No if `/proc` does not tell.
 pub(crate) fn stands_still(pid: i32) -> bool {
     with_file(pid, "status", |status| Some(is_standing(status))) == Ok(Some(true))

@@ -62,11 +62,6 @@ pub(crate) fn give_way() {
     let _ = unsafe { libc::syscall(libc::SYS_sched_yield) };
 }
 
-/// Whether there is no process of this id. One of another user is one; so is one that has ended and is not reaped yet.
-pub(crate) fn is_gone(pid: i32) -> bool {
-    nix::sys::signal::kill(unistd::Pid::from_raw(pid), None) == Err(Errno::ESRCH)
-}
-
 /// What this thread is called, in `ps` and `/proc`.
 pub(crate) fn set_name(name: &CStr) {
     // SAFETY: the call reads the text up to its zero, and copies it. Whether it works is of no importance.

@@ -92,7 +92,7 @@ impl WatchDog {
             self.tell(&Say::StoreRecovered {
                 store: keeping.name(),
                 after: clock::now().saturating_sub(self.kept.failing_since),
-                failures: self.kept.failures,
+                failures: self.kept.failures.max(report.failures),
             });
         }
     }

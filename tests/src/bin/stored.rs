@@ -1,0 +1,163 @@
+//! A pair with a store, without the macro, that does what each line of its standard input says, and prints what it has done:
+//!
+//! | line | what it does |
+//! |---|---|
+//! | `add` | one more in the hard state |
+//! | `durable` | the same, and waits until it is stored |
+//! | `sync` | waits until what is committed is stored |
+//! | `threads N M` | M durable commits from each of N threads |
+//! | `mark` | one more in the other hard state |
+//! | `state` | only prints |
+//! | `report` | prints what is known of the store |
+//! | `exit N`, `abort` | ends the worker |
+//!
+//! With the argument `own` it has a store of its own: the folder that `OWN_STORE` names, with a file for each hard state. What lies there beside them says
+//! how it does: `fail` lets it fail, `crash` ends the keeper, `slow` has it wait until that file is gone. `saves` counts.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{abort, exit};
+use std::thread;
+use std::time::Duration;
+
+use ppair::{Checkpoint, Config, Pair, Store, StoreError, Stored, Worker};
+
+struct Folder(PathBuf);
+
+fn own() -> Box<dyn Store> {
+    Box::new(Folder(std::env::var_os("OWN_STORE").unwrap().into()))
+}
+
+impl Folder {
+    fn obey(&self) -> Result<(), StoreError> {
+        let is = |what| self.0.join(what).exists();
+        if is("crash") {
+            abort();
+        }
+        while is("slow") {
+            thread::sleep(Duration::from_millis(1));
+        }
+        if is("fail") {
+            return Err(StoreError::failed("it was told to fail"));
+        }
+        Ok(())
+    }
+}
+
+impl Store for Folder {
+    fn name(&self) -> String {
+        format!("folder {}", self.0.display())
+    }
+
+    fn load(&mut self) -> Result<Vec<Stored>, StoreError> {
+        self.obey()?;
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(&self.0).map_err(StoreError::failed)? {
+            let path = entry.map_err(StoreError::failed)?.path();
+            if path.extension().is_some_and(|end| end == "checkpoint") {
+                let bytes = std::fs::read(path).map_err(StoreError::failed)?;
+                found.push(Stored::from_bytes(&bytes).map_err(StoreError::unusable)?);
+            }
+        }
+        Ok(found)
+    }
+
+    fn save(&mut self, newest: &[Stored]) -> Result<(), StoreError> {
+        self.obey()?;
+        for stored in newest {
+            let path = self.0.join(stored.name()).with_extension("checkpoint");
+            let new = path.with_extension("new");
+            std::fs::write(&new, stored.to_bytes())
+                .and_then(|()| std::fs::rename(&new, &path))
+                .map_err(StoreError::failed)?;
+        }
+        let mut saves = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(self.0.join("saves"))
+            .map_err(StoreError::failed)?;
+        saves.write_all(b".").map_err(StoreError::failed)
+    }
+
+    fn set_aside(&mut self, stored: &Stored) -> Result<(), StoreError> {
+        let name = format!("{}.{}.aside", stored.name(), stored.generation());
+        std::fs::write(self.0.join(name), stored.to_bytes()).map_err(StoreError::failed)
+    }
+}
+
+fn say(what: &str, count: &Checkpoint<u64>, mark: &Checkpoint<u32>, worker: &Worker) {
+    let origin = worker.origins()[0];
+    println!(
+        "{what} count={} generation={} mark={} incarnation={} pid={} from={:?}/{} degraded={}",
+        count.load(),
+        count.generation(),
+        mark.load(),
+        worker.incarnation(),
+        std::process::id(),
+        origin.source(),
+        origin.generation(),
+        worker.is_degraded(),
+    );
+}
+
+fn main() {
+    // Where `ppair_tests::inject` begins to count system calls.
+    let _ = nix::unistd::getppid();
+    let config = if std::env::args().nth(1).as_deref() == Some("own") {
+        Config::new().store_with(own)
+    } else {
+        Config::new()
+    };
+    let mut pair = Pair::new(config);
+    let count = pair.prepare::<Checkpoint<u64>>();
+    let mark = pair.prepare::<Checkpoint<u32>>();
+    let worker = pair.start();
+    let (count, mark) = (count.enter(&worker), mark.enter(&worker));
+    let say = |what: &str| say(what, &count, &mark, &worker);
+    say("begin");
+    for line in std::io::stdin().lines() {
+        let line = line.expect("text");
+        let mut words = line.split(' ');
+        let what = words.next().unwrap();
+        let mut number = || words.next().unwrap().parse::<i32>().unwrap();
+        match what {
+            "add" => count.update(|count| *count += 1),
+            "durable" => {
+                if let Err(error) = count.update_durable(|count| *count += 1) {
+                    println!("error {error}");
+                }
+            }
+            "sync" => match count.sync() {
+                Ok(generation) => println!("synced {generation}"),
+                Err(error) => println!("error {error}"),
+            },
+            "threads" => {
+                let (threads, commits) = (number(), number());
+                thread::scope(|scope| {
+                    for _ in 0..threads {
+                        scope.spawn(|| {
+                            for _ in 0..commits {
+                                count.update_durable(|count| *count += 1).unwrap();
+                            }
+                        });
+                    }
+                });
+            }
+            "mark" => mark.update(|mark| *mark += 1),
+            "state" => {}
+            "report" => match worker.store() {
+                None => println!("store none"),
+                Some(report) => println!(
+                    "store stored={:?} failure={:?} failures={}",
+                    report.stored(),
+                    report.failure(),
+                    report.failures().map_or(0, |(failures, _)| failures)
+                ),
+            },
+            "exit" => exit(number()),
+            "abort" => abort(),
+            other => panic!("{other}?"),
+        }
+        say(what);
+    }
+}
