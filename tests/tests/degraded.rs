@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use ppair_tests::{
-    Fixture, Manager, Memory, Power, Running, descriptors, eventually, is_alive, lacks,
+    Fixture, Manager, Memory, Power, Running, Shortage, descriptors, eventually, is_alive, lacks,
     stdout_lines, value,
 };
 
@@ -16,69 +16,8 @@ const SERVICE: &str = env!("CARGO_BIN_EXE_service");
 const OPTIONS: &str = env!("CARGO_BIN_EXE_options");
 const SIGNALS: &str = env!("CARGO_BIN_EXE_signals");
 
-/// Makes `fork` fail, from outside, by an interposed library that looks for a file.
-struct Shortage {
-    switch: PathBuf,
-}
-
-impl Shortage {
-    /// For the test `name`; `fork` works until [`begin`](Self::begin).
-    fn new(name: &str) -> Self {
-        let switch = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.shortage"));
-        let shortage = Self { switch };
-        shortage.end();
-        shortage
-    }
-
-    fn begin(&self) {
-        fs::write(&self.switch, "").expect("the switch can be written");
-    }
-
-    fn begin_with_enomem(&self) {
-        fs::write(&self.switch, "ENOMEM").expect("the switch can be written");
-    }
-
-    fn end(&self) {
-        match fs::remove_file(&self.switch) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{error}"),
-            _ => {}
-        }
-    }
-
-    fn on(&self, fixture: Fixture) -> Fixture {
-        // Attempts to be a pair again are as often as restarts.
-        fixture
-            .env("LD_PRELOAD", library())
-            .env("FORK_FAILS_WHILE", &self.switch)
-            .env("PPAIR_RESTART_DELAY", "1ms")
-    }
-
-    fn service(&self) -> Running {
-        self.on(Fixture::new(SERVICE).stdin()).spawn()
-    }
-}
-
-impl Drop for Shortage {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-/// The interposed library, compiled once.
-fn library() -> &'static Path {
-    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("shims/fork_fails.c");
-        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fork_fails.so");
-        let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
-        let status = Command::new(compiler)
-            .args(["-shared", "-fPIC", "-O1", "-o"])
-            .args([&library, &source])
-            .arg("-ldl")
-            .status();
-        assert!(status.expect("a C compiler").success());
-        library
-    })
+fn service(shortage: &Shortage) -> Running {
+    shortage.on(Fixture::new(SERVICE).stdin()).spawn()
 }
 
 fn is_degraded(pair: &Running, line: &str) -> bool {
@@ -104,9 +43,9 @@ fn commit_until_repaired(pair: &mut Running) -> String {
 
 #[test]
 fn a_first_fork_that_fails_makes_the_watch_dog_the_worker() {
-    let shortage = Shortage::new("first");
+    let shortage = Shortage::new();
     shortage.begin();
-    let mut pair = shortage.service();
+    let mut pair = service(&shortage);
     let degraded = pair.event("degraded");
     assert_eq!(degraded.get("errno"), Some("EAGAIN"));
     let begin = pair.stdout_line();
@@ -124,8 +63,8 @@ fn a_first_fork_that_fails_makes_the_watch_dog_the_worker() {
 
 #[test]
 fn a_fork_that_fails_at_a_restart_keeps_the_hard_state() {
-    let shortage = Shortage::new("restart");
-    let mut pair = shortage.service();
+    let shortage = Shortage::new();
+    let mut pair = service(&shortage);
     pair.write_line("add");
     pair.write_line("abort");
     pair.write_line("add");
@@ -158,7 +97,7 @@ fn a_fork_that_fails_at_a_restart_keeps_the_hard_state() {
 
 #[test]
 fn a_degraded_program_ends_as_a_worker_does() {
-    let shortage = Shortage::new("ends");
+    let shortage = Shortage::new();
     shortage.begin();
     for (how, code, signal) in [
         ("exit 5", Some(5), None),
@@ -166,7 +105,7 @@ fn a_degraded_program_ends_as_a_worker_does() {
         ("raise 9", None, Some(9)),
     ] {
         use std::os::unix::process::ExitStatusExt;
-        let mut pair = shortage.service();
+        let mut pair = service(&shortage);
         pair.write_line(how);
         let status = pair.wait();
         assert_eq!((status.code(), status.signal()), (code, signal), "{how}");
@@ -175,7 +114,7 @@ fn a_degraded_program_ends_as_a_worker_does() {
 
 #[test]
 fn signals_of_a_degraded_program_are_its_own() {
-    let shortage = Shortage::new("signals");
+    let shortage = Shortage::new();
     shortage.begin();
     let mut pair = shortage.on(Fixture::new(SIGNALS).arg("leaves")).spawn();
     assert_eq!(pair.stdout_line(), "ready");
@@ -189,9 +128,9 @@ fn signals_of_a_degraded_program_are_its_own() {
 
 #[test]
 fn it_is_a_pair_again_when_fork_works_and_goes_on_from_the_commit() {
-    let shortage = Shortage::new("repaired");
+    let shortage = Shortage::new();
     shortage.begin();
-    let mut pair = shortage.service();
+    let mut pair = service(&shortage);
     pair.stdout_line();
     for _ in 0..3 {
         pair.write_line("add");
@@ -233,9 +172,9 @@ fn it_is_a_pair_again_when_fork_works_and_goes_on_from_the_commit() {
 
 #[test]
 fn a_repaired_pair_passes_signals_on_and_ends_with_its_workers_status() {
-    let shortage = Shortage::new("repaired-signals");
+    let shortage = Shortage::new();
     shortage.begin();
-    let mut pair = shortage.service();
+    let mut pair = service(&shortage);
     pair.stdout_line();
     shortage.end();
     commit_until_repaired(&mut pair);
@@ -246,8 +185,8 @@ fn a_repaired_pair_passes_signals_on_and_ends_with_its_workers_status() {
 
 #[test]
 fn degrading_and_repairing_again_and_again_leaks_nothing_and_loses_nothing() {
-    let shortage = Shortage::new("cycles");
-    let mut pair = shortage.service();
+    let shortage = Shortage::new();
+    let mut pair = service(&shortage);
     let dog = pair.pid();
     pair.stdout_line();
     let before = descriptors(dog);
@@ -285,9 +224,9 @@ fn degrading_and_repairing_again_and_again_leaks_nothing_and_loses_nothing() {
 
 /// Commits for a while with `fork` working, and expects that it stays degraded.
 fn stays_degraded_after(command: &str) {
-    let shortage = Shortage::new(command);
+    let shortage = Shortage::new();
     shortage.begin();
-    let mut pair = shortage.service();
+    let mut pair = service(&shortage);
     pair.stdout_line();
     pair.write_line(command);
     pair.stdout_line();
@@ -315,7 +254,7 @@ fn a_process_with_children_is_not_forked_away_from_them() {
 
 /// After the repair, `setup` goes wrong as `how` says; it works again when the worker dies.
 fn worker_lives_while_setup(how: &str, warning: &str) {
-    let shortage = Shortage::new(how);
+    let shortage = Shortage::new();
     let marker = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{how}.marker"));
     let _ = fs::remove_file(&marker);
     shortage.begin();
@@ -362,7 +301,7 @@ fn a_setup_that_panics_in_the_fresh_image_is_tried_again_and_the_worker_lives() 
 
 /// After the repair, the function of `config` goes wrong as `how` says.
 fn worker_lives_while_config(how: &str, warning: &str) {
-    let shortage = Shortage::new(how);
+    let shortage = Shortage::new();
     let marker = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{how}.marker"));
     let _ = fs::remove_file(&marker);
     shortage.begin();
@@ -506,7 +445,7 @@ fn what_was_restored_is_there_while_degraded_and_behind_the_repair() {
         .arg(&file)
         .run()
         .expect_code(0);
-    let shortage = Shortage::new("what_was_restored");
+    let shortage = Shortage::new();
     shortage.begin();
     let fixture = Fixture::new(env!("CARGO_BIN_EXE_upgrade_2"))
         .arg("migrated")
@@ -544,7 +483,7 @@ fn what_was_restored_is_there_while_degraded_and_behind_the_repair() {
 #[test]
 fn a_service_manager_waits_for_no_sign_of_life_of_a_degraded_program_and_for_those_of_a_repaired_one()
  {
-    let shortage = Shortage::new("manager");
+    let shortage = Shortage::new();
     shortage.begin();
     let manager = Manager::new();
     let fixture = manager.of(shortage.on(Fixture::new(SERVICE).stdin()));
@@ -578,7 +517,7 @@ fn a_service_manager_waits_for_no_sign_of_life_of_a_degraded_program_and_for_tho
 #[test]
 fn the_worker_of_a_repaired_pair_ends_with_its_watch_dog_and_is_judged_by_its_hearts() {
     for hangs in [false, true] {
-        let shortage = Shortage::new("bonds");
+        let shortage = Shortage::new();
         shortage.begin();
         let fixture = shortage.on(Fixture::new(SERVICE).stdin());
         let mut pair = fixture.env("PPAIR_HANG_TIMEOUT", "300ms").spawn();

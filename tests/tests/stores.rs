@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use ppair_tests::{
-    End, Event, Fixture, Pid, Running, Scratch, eventually, is_alive, keeper, value,
+    End, Event, Fixture, Pid, Running, Scratch, Shortage, eventually, is_alive, keeper, value,
 };
 
 const STORED: &str = env!("CARGO_BIN_EXE_stored");
@@ -382,5 +382,73 @@ fn a_program_that_runs_alone_is_stored_too() {
     alone.finish().expect_code(0);
     let (pair, begin) = start(&store);
     assert_eq!(count(&begin), 2);
+    stop(pair);
+}
+
+/// No process can be forked at first: what is stored is there all the same, and is stored again when there is a keeper.
+#[test]
+fn a_degraded_pair_begins_with_what_is_stored_and_becomes_one_with_a_keeper() {
+    let folder = Scratch::new();
+    let store = format!("file:{}", folder.join("state").display());
+    let (mut pair, _) = start(&store);
+    tell(&mut pair, "add");
+    stop(pair);
+    let shortage = Shortage::new();
+    shortage.begin();
+    let fixture = Fixture::new(STORED).stdin().env("PPAIR_STORE", &store);
+    let mut pair = shortage.on(fixture).spawn();
+    let begin = pair.stdout_line();
+    assert!(
+        begin.contains("count=1") && begin.contains("degraded=true"),
+        "{begin}"
+    );
+    tell(&mut pair, "add");
+    shortage.end();
+    let mut expected = 2;
+    loop {
+        let line = tell(&mut pair, "add");
+        expected += 1;
+        assert_eq!(count(&line), expected);
+        if value(&line, "degraded") == "false" {
+            break;
+        }
+    }
+    wait_for_stored(&mut pair, expected);
+    keeper_of(&pair);
+    let end = stop(pair);
+    assert_eq!(end.events("repaired").len(), 1);
+    let (pair, begin) = start(&store);
+    assert_eq!(count(&begin), expected);
+    stop(pair);
+}
+
+/// It keeps the keeper that it has, also when the watch dog starts afresh in its process.
+#[test]
+fn a_pair_that_is_degraded_for_a_while_keeps_its_keeper_and_its_lock() {
+    let folder = Scratch::new();
+    let store = format!("file:{}", folder.join("state").display());
+    let shortage = Shortage::new();
+    let fixture = Fixture::new(STORED).stdin().env("PPAIR_STORE", &store);
+    let mut pair = shortage.on(fixture).spawn();
+    pair.stdout_line();
+    tell(&mut pair, "add");
+    let keeper = keeper_of(&pair);
+    shortage.begin();
+    pair.write_line("abort");
+    assert!(pair.stdout_line().contains("count=1"));
+    assert_eq!(count(&tell(&mut pair, "durable")), 2);
+    shortage.end();
+    while value(&tell(&mut pair, "durable"), "degraded") == "true" {}
+    let repaired = pair.event("repaired");
+    let before = count(&tell(&mut pair, "durable"));
+    assert_eq!(keeper_of(&pair), keeper);
+    // It is looked after by the fresh image as well.
+    pair.kill(keeper, Signal::SIGKILL);
+    assert_eq!(count(&tell(&mut pair, "durable")), before + 1, "{repaired}");
+    let second = Fixture::new(STORED).env("PPAIR_STORE", &store).run();
+    second.expect_code(75);
+    stop(pair);
+    let (pair, begin) = start(&store);
+    assert_eq!(count(&begin), before + 1);
     stop(pair);
 }
