@@ -1,0 +1,41 @@
+//! What a store costs the worker, and what a durable commit costs, beside what it cannot cost less than.
+//!
+//! ```text
+//! cargo bench --bench store             # some minutes; ends with tables
+//! cargo bench --bench store -- --test   # one round of each, to see that it works
+//! cargo bench --bench store -- behind   # one kind of group
+//! ```
+//!
+//! Each subject of ppair's is a pair of its own, all of them at once; in each round each of them commits in its turn, while its keeper carries.
+
+mod bare;
+mod pairs;
+#[path = "../common/rounds.rs"]
+mod rounds;
+
+pub(crate) use rounds::Subject;
+use rounds::{Group, run};
+
+fn main() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    let path = folder.path();
+    let groups = [
+        // A round takes longer than the store's interval, so that there is a save in it.
+        Group::new("behind-64", 40, 0, || {
+            pairs::behind(path, "small", 6_000_000)
+        }),
+        Group::new("behind-64-of-1MiB", 40, 0, || {
+            pairs::behind(path, "part", 1_500_000)
+        }),
+        Group::new("durable-1", 30, 0, || durable(path, 1)),
+        Group::new("durable-16", 30, 0, || durable(path, 16)),
+    ];
+    run("store", &groups, path);
+}
+
+fn durable(folder: &std::path::Path, threads: u32) -> Vec<Subject> {
+    let mut subjects = vec![bare::write_and_sync(folder, threads)];
+    subjects.extend(pairs::durable(folder, threads));
+    subjects.push(bare::sqlite(folder, threads));
+    subjects
+}
