@@ -124,7 +124,7 @@ pub(crate) fn enter() -> Handles {
 /// A whole value: copied, copied and checked, and committed.
 pub(crate) fn beside_floors<const N: usize>(checkpoint: &Checkpoint<Words<N>>) -> Vec<Subject> {
     let size = N * 8;
-    let batch = 4_000_000 / (200 + size as u64);
+    let batch = 4_000_000 / (200 + u32::try_from(size).expect("a small size"));
     let floor = move |checked| {
         let slots = Slots::new(size);
         move |number| {
