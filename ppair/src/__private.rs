@@ -9,6 +9,7 @@ use crate::pair::Pair;
 pub use crate::snapshot::{Found, Snapshot};
 use crate::store::Store;
 pub use crate::store::choice::Choice;
+use crate::store::choice::Place;
 
 /// The time of an option that can be off.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +64,19 @@ pub const fn config(options: Options) -> Config {
 /// The pair of `config = path`.
 pub fn configured(config: fn() -> Config) -> Pair {
     Pair::configured(config)
+}
+
+/// The store that `choice` names, for the tests of it: `pair` is the same for all who open it on behalf of one pair, and `is_first`
+/// says whether this is the first of them. `None` if this program has no such store, or it needs more than this.
+#[must_use]
+pub fn open_store(choice: Choice, pair: &str, is_first: bool) -> Option<Box<dyn Store>> {
+    // What not every store needs.
+    let _ = (pair, is_first);
+    match choice.place()? {
+        #[cfg(feature = "sqlite")]
+        Place::Sqlite(path) => Some(Box::new(crate::store::sqlite::SqliteStore::new(path))),
+        _ => None,
+    }
 }
 
 /// A `setup` function whose kind is told by its return type. Method lookup tries the traits below in order of how many

@@ -4,6 +4,10 @@
 pub(crate) mod choice;
 pub(crate) mod file;
 pub(crate) mod lock;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod saved;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
 
 use core::fmt;
 

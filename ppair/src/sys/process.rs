@@ -19,6 +19,12 @@ pub(crate) fn parent() -> i32 {
     i32::try_from(parent).unwrap_or(0)
 }
 
+/// `geteuid`: whom files that this process makes belong to.
+#[cfg(feature = "sqlite")]
+pub(crate) fn user() -> u32 {
+    unistd::geteuid().as_raw()
+}
+
 /// `gettid`.
 pub(crate) fn thread_id() -> i32 {
     // SAFETY: the call takes nothing, touches nothing and cannot fail.
