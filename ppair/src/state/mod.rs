@@ -21,6 +21,7 @@ pub(crate) mod redo;
 pub(crate) mod region;
 pub(crate) mod restored;
 pub(crate) mod segment;
+pub(crate) mod status;
 pub(crate) mod stored;
 pub(crate) mod turn;
 pub(crate) mod words;

@@ -19,14 +19,15 @@ use super::hearts::{self, Hearts};
 use super::keep::Reject;
 use super::layout::Layout;
 use super::region::{LINE_WORDS, REJECTED, Region, Shape};
+use super::status::{self, Status};
 use super::words::{Guard, WORD, Words};
 use crate::sys::Errno;
 use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::memory::{self, Mapping, PAGE};
 
 /// "ppairseg", and the version of everything that lies behind it.
-const MAGIC: u64 = u64::from_be_bytes(*b"ppairseg");
-const FORMAT: u64 = 5;
+pub(super) const MAGIC: u64 = u64::from_be_bytes(*b"ppairseg");
+pub(super) const FORMAT: u64 = 5;
 
 /// The head of the segment. It is never borrowed as such: access goes word by word, at the places that its offsets give.
 #[allow(dead_code, reason = "only its layout is used")]
@@ -43,21 +44,23 @@ struct Header {
     reserved: [u64; 2],
 }
 
-const HEADER_MAGIC: usize = offset_of!(Header, magic) / WORD;
-const HEADER_FORMAT: usize = offset_of!(Header, format) / WORD;
-const HEADER_SIZE: usize = offset_of!(Header, words) / WORD;
-const HEADER_REGIONS: usize = offset_of!(Header, regions) / WORD;
-const HEADER_RESTORED: usize = offset_of!(Header, restored) / WORD;
+pub(super) const HEADER_MAGIC: usize = offset_of!(Header, magic) / WORD;
+pub(super) const HEADER_FORMAT: usize = offset_of!(Header, format) / WORD;
+pub(super) const HEADER_SIZE: usize = offset_of!(Header, words) / WORD;
+pub(super) const HEADER_REGIONS: usize = offset_of!(Header, regions) / WORD;
+pub(super) const HEADER_RESTORED: usize = offset_of!(Header, restored) / WORD;
 const HEADER_READY: usize = offset_of!(Header, ready) / WORD;
 const HEADER_WORDS: usize = size_of::<Header>() / WORD;
 const_assert_eq!(HEADER_WORDS, 8);
 
 /// Hearts begin at a cache line, behind the head and the black box.
 const HEARTS: usize = (HEADER_WORDS + black_box::WORDS).next_multiple_of(LINE_WORDS);
-/// What the keeper says comes behind them.
-const DELIVERY: usize = (HEARTS + hearts::WORDS).next_multiple_of(LINE_WORDS);
-/// And then regions.
-const FIRST_REGION: usize = (DELIVERY + delivery::WORDS).next_multiple_of(LINE_WORDS);
+/// Then comes what the watch dog puts down of the pair,
+pub(super) const STATUS: usize = (HEARTS + hearts::WORDS).next_multiple_of(LINE_WORDS);
+/// what the keeper says,
+pub(super) const DELIVERY: usize = (STATUS + status::WORDS).next_multiple_of(LINE_WORDS);
+/// and regions behind it.
+pub(super) const FIRST_REGION: usize = (DELIVERY + delivery::WORDS).next_multiple_of(LINE_WORDS);
 
 /// What one checkpoint needs of the segment.
 #[derive(Clone, Debug)]
@@ -272,6 +275,12 @@ impl Segment {
         Delivery::new(words).expect("the slice has its length")
     }
 
+    /// What the watch dog puts down of the pair.
+    pub(crate) fn status(&self) -> Status<'_> {
+        let words = self.part(STATUS, status::WORDS);
+        Status::new(words).expect("the slice has the status's length")
+    }
+
     /// The worker says that the service is up.
     pub(crate) fn set_ready(&self, incarnation: u32) -> Result<(), Errno> {
         self.part(HEADER_READY, 1)
@@ -368,20 +377,11 @@ impl Segment {
     /// The stored checkpoints that the pair was given, each with the number of its region, if it has one, and with its bytes,
     /// unless they are damaged.
     pub(crate) fn given(&self) -> impl Iterator<Item = (Option<usize>, Option<Vec<u8>>)> {
-        let words = self.words();
-        let mut rest = &words[self.start_of(self.specs.len())..];
-        let count = words[HEADER_RESTORED].load(Ordering::Relaxed);
-        (0..count).map_while(move |_| {
-            let (head, behind) = rest.split_at_checked(GIVEN_HEAD)?;
-            let number = usize::try_from(head[0].load(Ordering::Relaxed)).ok();
-            let length = usize::try_from(head[1].load(Ordering::Relaxed)).ok()?;
-            let (blob, next) = behind.split_at_checked(length)?;
-            rest = next;
-            Some((
-                number.filter(|number| *number < self.specs.len()),
-                blob::read(blob),
-            ))
-        })
+        given_in(
+            self.words(),
+            self.start_of(self.specs.len()),
+            self.specs.len(),
+        )
     }
 
     /// All regions, in the order of the specs.
@@ -463,7 +463,25 @@ impl Segment {
     }
 }
 
-fn words_of(mapping: &Mapping) -> &[AtomicU64] {
+/// The stored checkpoints in the words of a segment, which start behind its `regions` regions.
+pub(super) fn given_in(
+    words: &[AtomicU64],
+    start: usize,
+    regions: usize,
+) -> impl Iterator<Item = (Option<usize>, Option<Vec<u8>>)> {
+    let mut rest = words.get(start..).unwrap_or_default();
+    let count = words[HEADER_RESTORED].load(Ordering::Relaxed);
+    (0..count).map_while(move |_| {
+        let (head, behind) = rest.split_at_checked(GIVEN_HEAD)?;
+        let number = usize::try_from(head[0].load(Ordering::Relaxed)).ok();
+        let length = usize::try_from(head[1].load(Ordering::Relaxed)).ok()?;
+        let (blob, next) = behind.split_at_checked(length)?;
+        rest = next;
+        Some((number.filter(|number| *number < regions), blob::read(blob)))
+    })
+}
+
+pub(super) fn words_of(mapping: &Mapping) -> &[AtomicU64] {
     let start = mapping.start().cast::<AtomicU64>().as_ptr();
     let length = mapping.length() / WORD;
     // SAFETY: the mapping is page-aligned, `length` words long, zeroed by the kernel and so initialised, and it stays

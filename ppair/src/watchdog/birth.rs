@@ -163,6 +163,7 @@ impl WatchDog {
     /// This process serves as the worker.
     #[inline(never)]
     pub(super) fn serve(&mut self, errno: Errno) {
+        self.put_down_degraded();
         self.tell(&Say::Degraded {
             watchdog: self.pid,
             errno: errno as i32,

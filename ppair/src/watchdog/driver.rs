@@ -100,6 +100,8 @@ pub(crate) struct WatchDog {
     pub(super) equipment: &'static Equipment,
     pub(super) image: Image,
     pub(super) pid: i32,
+    /// When it began.
+    pub(super) since: Duration,
     leads_session: bool,
     pub(super) incarnation: u32,
     pub(super) worker: Option<Running>,
@@ -173,6 +175,7 @@ impl WatchDog {
             equipment,
             image: Image::Fresh,
             pid: process::pid(),
+            since: clock::now(),
             leads_session: process::leads_session(),
             incarnation: 0,
             worker: None,
@@ -235,6 +238,7 @@ impl WatchDog {
         self.incarnation = baton.incarnation;
         self.segment.follow(baton.incarnation);
         self.generation = baton.generation;
+        self.go_on_counting();
         self.others.retain(|other| *other != baton.worker);
         self
     }
@@ -255,6 +259,8 @@ impl WatchDog {
             return self.run();
         };
         self.begin_watch(worker);
+        self.counters.count_start(None, worker.since);
+        self.put_down();
         self.tell_manager_of_repair();
         self.watch()
     }
@@ -567,6 +573,7 @@ impl WatchDog {
 
     #[inline(never)]
     fn say_died(&mut self, restarts: u32, next: Next) {
+        self.put_down();
         let Some(death) = &self.last_death else {
             return;
         };
@@ -598,6 +605,7 @@ impl WatchDog {
     fn say_started(&mut self) {
         self.say_cleared();
         let Some(worker) = self.worker else { return };
+        self.put_down();
         self.tell(&Say::Started {
             watchdog: self.pid,
             worker: worker.pid,

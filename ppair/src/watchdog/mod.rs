@@ -9,3 +9,4 @@ mod keeping;
 pub(crate) mod machine;
 pub(crate) mod manager;
 mod oom;
+mod report;
