@@ -1,6 +1,6 @@
 //! The keeper's own process: it loads, looks, saves, says how it went, and ends when nobody is left who commits.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -126,6 +126,7 @@ impl Carrier {
             segment,
             attempt: AtomicU64::new(0),
             begun: Mutex::new(Duration::ZERO),
+            is_slow: AtomicBool::new(false),
         });
         reporter.watch(keeping);
         Self {
@@ -238,9 +239,9 @@ impl Carrier {
                 self.pause = self.pause.saturating_mul(2).min(RETRY_LATE);
             }
         }
-        self.reporter.end(attempt, now, result.as_ref().err());
+        let was_slow = self.reporter.end(attempt, now, result.as_ref().err());
         let is_failing = result.is_err();
-        if self.told.replace(is_failing) != Some(is_failing) {
+        if self.told.replace(is_failing) != Some(is_failing) || was_slow {
             self.reporter.tell(self.keeping);
         }
         result
@@ -294,6 +295,8 @@ struct Reporter {
     attempt: AtomicU64,
     /// When it was begun. Who holds the lock is the one who says something.
     begun: Mutex<Duration>,
+    /// Whether it was said of it that it takes too long.
+    is_slow: AtomicBool,
 }
 
 impl Reporter {
@@ -309,7 +312,8 @@ impl Reporter {
         attempt
     }
 
-    fn end(&self, attempt: u64, now: Duration, error: Option<&StoreError>) {
+    /// Returns whether it was said of it that it takes too long.
+    fn end(&self, attempt: u64, now: Duration, error: Option<&StoreError>) -> bool {
         let _begun = self.lock();
         self.attempt.store(0, Ordering::Relaxed);
         let delivery = self.segment.delivery();
@@ -318,6 +322,7 @@ impl Reporter {
             Some(error) => delivery.fail(attempt, now, &error.to_string()),
         }
         futex::wake_all(delivery.changes());
+        self.is_slow.swap(false, Ordering::Relaxed)
     }
 
     /// Has the watch dog look at what was said; if there is none any more, says it itself.
@@ -341,14 +346,13 @@ impl Reporter {
     fn watch(self: &Arc<Self>, keeping: &'static Keeping) {
         let reporter = Arc::clone(self);
         let look = move || {
-            let mut said = 0;
             loop {
                 std::thread::sleep(SLOW / 10);
                 let begun = reporter.lock();
                 let attempt = reporter.attempt.load(Ordering::Relaxed);
                 let now = clock::now();
-                if attempt != 0 && attempt != said && now.saturating_sub(*begun) >= SLOW {
-                    said = attempt;
+                let is_slow = attempt != 0 && now.saturating_sub(*begun) >= SLOW;
+                if is_slow && !reporter.is_slow.swap(true, Ordering::Relaxed) {
                     let delivery = reporter.segment.delivery();
                     let reason = format!("it has not answered for {} s", SLOW.as_secs());
                     delivery.fail(attempt, now, &reason);
