@@ -1,1 +1,138 @@
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
+use tempfile::TempDir;
+
+use super::*;
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+fn held(error: StoreError) -> String {
+    match error {
+        StoreError::Held { holder } => holder,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn refused(result: Result<Lock, StoreError>) -> String {
+    match result.expect_err("it cannot be locked") {
+        StoreError::Unusable { reason } => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn one_has_it_and_the_next_one_learns_who() {
+    let folder = folder();
+    let store = folder.path().join("store");
+    let lock = Lock::take(&store).expect("nobody has it");
+    let holder = held(Lock::take(&store).expect_err("it is taken"));
+    let expected = format!("process {} (ppair-", std::process::id());
+    assert!(holder.starts_with(&expected), "{holder}");
+    assert!(!store.exists(), "the lock is a file of its own");
+    let mode = path_of(&store)
+        .metadata()
+        .expect("it is there")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    drop(lock);
+    Lock::take(&store).expect("nobody has it any more");
+}
+
+#[test]
+fn it_is_held_as_long_as_any_copy_of_the_descriptor_is_open() {
+    let folder = folder();
+    let store = folder.path().join("store");
+    let lock = Lock::take(&store).expect("nobody has it");
+    let copy = lock.as_fd().try_clone_to_owned().expect("a descriptor");
+    drop(lock);
+    held(Lock::take(&store).expect_err("a child has it"));
+    let adopted = Lock::adopt(copy);
+    held(Lock::take(&store).expect_err("it is the same lock"));
+    drop(adopted);
+    Lock::take(&store).expect("nobody has it any more");
+}
+
+#[test]
+fn what_a_dead_holder_has_written_is_written_over() {
+    let folder = folder();
+    let store = folder.path().join("store");
+    fs::write(
+        path_of(&store),
+        "pid=1 program=another-one-with-a-long-name\nmore\n",
+    )
+    .expect("written");
+    let _lock = Lock::take(&store).expect("nobody has it");
+    let text = fs::read_to_string(path_of(&store)).expect("it is text");
+    let expected = format!("pid={} program=ppair-", std::process::id());
+    assert!(
+        text.starts_with(&expected) && text.lines().count() == 1,
+        "{text}"
+    );
+}
+
+#[test]
+fn a_holder_that_has_written_nothing_is_one_too() {
+    let folder = folder();
+    let store = folder.path().join("store");
+    for text in ["", "pid=x program=y\n", "\u{0}\u{1}", "pid=5"] {
+        let file = fs::File::create(path_of(&store)).expect("made");
+        assert!(file::lock(file.as_fd()).expect("it can be locked"));
+        file.write_all_at(text.as_bytes(), 0).expect("written");
+        let holder = held(Lock::take(&store).expect_err("it is taken"));
+        assert_eq!(holder, "a process that has not said its name", "{text}");
+        // It is not touched by who does not have it.
+        assert_eq!(
+            fs::read(path_of(&store)).expect("it is there"),
+            text.as_bytes()
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_removed_before_it_is_locked_is_made_again() {
+    let folder = folder();
+    let store = folder.path().join("store");
+    let mut times = 0;
+    let lock = Lock::take_after(&store, &mut || {
+        times += 1;
+        match times {
+            1 => fs::remove_file(path_of(&store)).expect("it was made"),
+            2 => {
+                fs::remove_file(path_of(&store)).expect("it was made");
+                fs::write(path_of(&store), "").expect("made by another one");
+            }
+            _ => {}
+        }
+    });
+    let _lock = lock.expect("nobody has it");
+    assert_eq!(times, 3);
+    held(Lock::take(&store).expect_err("the file at the path is locked"));
+}
+
+#[test]
+fn a_file_that_is_always_removed_is_given_up() {
+    let folder = folder();
+    let store = folder.path().join("store");
+    let remove = &mut || fs::remove_file(path_of(&store)).expect("it was made");
+    let error = Lock::take_after(&store, remove).expect_err("it is never there");
+    assert!(matches!(error, StoreError::Failed { .. }), "{error:?}");
+}
+
+#[test]
+fn what_is_no_lock_is_refused_and_left_alone() {
+    let folder = folder();
+    let store = folder.path().join("store");
+    let lock = path_of(&store);
+    fs::create_dir(&lock).expect("made");
+    assert!(refused(Lock::take(&store)).contains("not a regular file"));
+    fs::remove_dir(&lock).expect("it is empty");
+    let other = folder.path().join("other");
+    symlink(&other, &lock).expect("made");
+    assert!(refused(Lock::take(&store)).contains("not a regular file"));
+    assert!(!other.exists());
+    assert!(refused(Lock::take(&folder.path().join("none/store"))).contains("the folder"));
+}

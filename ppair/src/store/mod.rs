@@ -189,7 +189,7 @@ pub(crate) fn open(choice: &Choice, pair: u64, is_first: bool) -> Box<dyn Store>
         Some(Place::File(path)) => Box::new(FileStore::new(path, Durability::Disk)),
         #[cfg(feature = "sqlite")]
         Some(Place::Sqlite(path)) => Box::new(sqlite::SqliteStore::new(path)),
-        #[cfg(feature = "postgres")]
+        #[cfg(any())]
         Some(Place::Postgres(address)) => Box::new(postgres::PostgresStore::new(
             &address,
             &format!("{pair:016x}"),

@@ -11,7 +11,6 @@ use std::path::Path;
 
 use nix::fcntl::{FallocateFlags, fallocate};
 use nix::libc;
-use nix::libc::geteuid;
 
 use super::{Errno, memory};
 
@@ -69,7 +68,8 @@ fn above_standard(file: File) -> io::Result<File> {
 
 /// `geteuid`.
 pub(crate) fn effective_user() -> u32 {
-    unsafe { geteuid() }
+    // SAFETY: the call takes nothing, touches nothing and cannot fail.
+    unsafe { libc::geteuid() }
 }
 
 /// Makes the file at least `size` bytes long, zeros where nothing was, with their blocks. `EOPNOTSUPP` on a file system that cannot.

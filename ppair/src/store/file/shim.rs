@@ -1,0 +1,453 @@
+//! A disk in memory that knows what has reached it, and what may have: every write is a change that is sure only when it was synced.
+//!
+//! A sync that fails is as on Linux: what was written stays readable, may or may not have reached the disk, and no later sync brings it there.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::disk::{Disk, Facts, Identity, Over};
+use crate::sys::Errno;
+
+/// What a disk writes whole or not at all.
+pub(super) const SECTOR: usize = 512;
+
+/// In what way the disk is not what the store believes: a store on it must be caught.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Flaw {
+    #[default]
+    None,
+    /// To sync a file does nothing.
+    DeafFiles,
+    /// To sync a folder does nothing.
+    DeafFolders,
+    /// What is written where it stands already is not written, also if it stands only in memory.
+    Elides,
+}
+
+/// A piece of what may have reached the disk.
+#[derive(Clone, Debug)]
+pub(super) enum Change {
+    Size(usize),
+    Write(usize, Vec<u8>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Pending,
+    /// No sync brings it to the disk any more.
+    Limbo,
+    /// It is on the disk, behind something that may not be.
+    Sure,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Inode {
+    now: Rc<Vec<u8>>,
+    durable: Rc<Vec<u8>>,
+    changes: Vec<(Change, Fate)>,
+}
+
+/// Names that change at once.
+type Renaming = Vec<(PathBuf, Option<usize>)>;
+
+/// What the disk may hold if the power fails now.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Point {
+    /// What is there, and each change with whether it is sure.
+    files: Vec<(Rc<Vec<u8>>, Vec<(Change, bool)>)>,
+    names: BTreeMap<PathBuf, usize>,
+    renamings: Vec<Renaming>,
+}
+
+#[derive(Debug, Default)]
+struct World {
+    inodes: Vec<Inode>,
+    now: BTreeMap<PathBuf, usize>,
+    durable: BTreeMap<PathBuf, usize>,
+    renamings: Vec<Renaming>,
+    flaw: Flaw,
+    /// Operations that change something, until one fails.
+    until_fault: Option<(usize, Errno)>,
+    /// The state of the disk after each such operation; `None` if nobody asks.
+    points: Option<Vec<Point>>,
+}
+
+/// The disk. Its copies are the same disk.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shim(Rc<RefCell<World>>);
+
+impl Shim {
+    /// A disk on which this is all that there is, and sure.
+    pub(super) fn holding(files: BTreeMap<PathBuf, Rc<Vec<u8>>>) -> Self {
+        let mut world = World::default();
+        for (path, bytes) in files {
+            world.now.insert(path, world.inodes.len());
+            world.inodes.push(Inode {
+                now: Rc::clone(&bytes),
+                durable: bytes,
+                changes: Vec::new(),
+            });
+        }
+        world.durable.clone_from(&world.now);
+        Self(Rc::new(RefCell::new(world)))
+    }
+
+    pub(super) fn set_flaw(&self, flaw: Flaw) {
+        self.0.borrow_mut().flaw = flaw;
+    }
+
+    /// The operation fails that changes something after `after` others have.
+    pub(super) fn fail(&self, after: usize, errno: Errno) {
+        self.0.borrow_mut().until_fault = Some((after, errno));
+    }
+
+    /// Whether a fault is still to come.
+    pub(super) fn fails_later(&self) -> bool {
+        self.0.borrow().until_fault.is_some()
+    }
+
+    /// From now on the disk is looked at after each change.
+    pub(super) fn record(&self) {
+        self.0.borrow_mut().points = Some(Vec::new());
+    }
+
+    /// The states of the disk since the last call.
+    pub(super) fn take_points(&self) -> Vec<Point> {
+        let mut world = self.0.borrow_mut();
+        world
+            .points
+            .as_mut()
+            .map(core::mem::take)
+            .unwrap_or_default()
+    }
+
+    /// The state of the disk now.
+    pub(super) fn point(&self) -> Point {
+        self.0.borrow().point()
+    }
+
+    /// What stands at the path, as a program sees it.
+    pub(super) fn bytes(&self, path: &Path) -> Option<Vec<u8>> {
+        let world = self.0.borrow();
+        let inode = world.now.get(path)?;
+        Some(world.inodes[*inode].now.to_vec())
+    }
+
+    fn change<T>(
+        &self,
+        broken: impl FnOnce(&mut World),
+        done: impl FnOnce(&mut World) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let mut world = self.0.borrow_mut();
+        let result = match world.until_fault {
+            Some((0, errno)) => {
+                world.until_fault = None;
+                world.points = Some(Vec::new());
+                broken(&mut world);
+                Err(errno.into())
+            }
+            Some((after, errno)) => {
+                world.until_fault = Some((after - 1, errno));
+                done(&mut world)
+            }
+            None => done(&mut world),
+        };
+        let point = world.points.is_some().then(|| world.point());
+        if let (Some(points), Some(point)) = (&mut world.points, point) {
+            points.push(point);
+        }
+        result
+    }
+
+    fn sync_file(&self, inode: usize) -> io::Result<()> {
+        self.change(
+            |world| {
+                for (_, fate) in &mut world.inodes[inode].changes {
+                    if *fate == Fate::Pending {
+                        *fate = Fate::Limbo;
+                    }
+                }
+            },
+            |world| {
+                if world.flaw == Flaw::DeafFiles {
+                    return Ok(());
+                }
+                let Inode {
+                    durable, changes, ..
+                } = &mut world.inodes[inode];
+                for (_, fate) in changes.iter_mut() {
+                    if *fate == Fate::Pending {
+                        *fate = Fate::Sure;
+                    }
+                }
+                let sure = changes.iter().take_while(|(_, fate)| *fate == Fate::Sure);
+                let sure = sure.count();
+                for (change, _) in changes.drain(..sure) {
+                    change.apply(Rc::make_mut(durable));
+                }
+                Ok(())
+            },
+        )
+    }
+}
+
+impl World {
+    fn point(&self) -> Point {
+        let file = |inode: &Inode| {
+            let changes = inode.changes.iter();
+            let changes = changes.map(|(change, fate)| (change.clone(), *fate == Fate::Sure));
+            (Rc::clone(&inode.durable), changes.collect())
+        };
+        Point {
+            files: self.inodes.iter().map(file).collect(),
+            names: self.durable.clone(),
+            renamings: self.renamings.clone(),
+        }
+    }
+
+    fn write(&mut self, inode: usize, change: Change) {
+        let inode = &mut self.inodes[inode];
+        if let (Flaw::Elides, Change::Write(at, bytes)) = (self.flaw, &change) {
+            if inode.now.get(*at..at + bytes.len()) == Some(bytes) {
+                return;
+            }
+        }
+        change.apply(Rc::make_mut(&mut inode.now));
+        inode.changes.push((change, Fate::Pending));
+    }
+
+    fn name(&mut self, renaming: Renaming) {
+        apply_names(&renaming, &mut self.now);
+        self.renamings.push(renaming);
+    }
+}
+
+fn apply_names(renaming: &Renaming, names: &mut BTreeMap<PathBuf, usize>) {
+    for (name, inode) in renaming {
+        match inode {
+            Some(inode) => names.insert(name.clone(), *inode),
+            None => names.remove(name),
+        };
+    }
+}
+
+/// As `resize`, which takes its time in a debug build.
+fn grow(file: &mut Vec<u8>, size: usize) {
+    let more = size.saturating_sub(file.len());
+    file.extend_from_slice(&vec![0; more]);
+}
+
+impl Change {
+    fn apply(&self, file: &mut Vec<u8>) {
+        match self {
+            Self::Size(size) => grow(file, *size),
+            Self::Write(at, bytes) => {
+                let end = at + bytes.len();
+                grow(file, end);
+                file[*at..end].copy_from_slice(bytes);
+            }
+        }
+    }
+
+    /// What of it reaches the disk whole or not at all.
+    fn sectors(&self) -> Vec<Self> {
+        let Self::Write(at, bytes) = self else {
+            return vec![self.clone()];
+        };
+        assert_eq!(at % SECTOR, 0, "a store writes whole pages");
+        let sectors = bytes.chunks(SECTOR).enumerate();
+        sectors
+            .map(|(number, sector)| Self::Write(at + number * SECTOR, sector.to_vec()))
+            .collect()
+    }
+}
+
+impl Point {
+    /// The same with each write taken apart into sectors.
+    pub(super) fn torn(&self) -> Self {
+        let file = |(durable, changes): &(Rc<Vec<u8>>, Vec<(Change, bool)>)| {
+            let torn = changes.iter().flat_map(|(change, is_sure)| {
+                let sectors = change.sectors().into_iter();
+                sectors.map(move |sector| (sector, *is_sure))
+            });
+            // What changes nothing, whatever else happens, makes only more of the same.
+            let is_idle = |(change, _): &(Change, bool)| match change {
+                Change::Write(at, bytes) => {
+                    let same = |(other, _): &&(Change, bool)| {
+                        matches!(other, Change::Write(place, what)
+                            if (*place..place + what.len()).contains(at))
+                    };
+                    changes.iter().filter(same).count() == 1
+                        && durable.get(*at..at + bytes.len()) == Some(bytes)
+                }
+                Change::Size(_) => false,
+            };
+            (
+                durable.clone(),
+                torn.filter(|change| !is_idle(change)).collect(),
+            )
+        };
+        Self {
+            files: self.files.iter().map(file).collect(),
+            ..self.clone()
+        }
+    }
+
+    /// Changes that may have happened or not.
+    pub(super) fn choices(&self) -> usize {
+        let changes = self.files.iter().flat_map(|(_, changes)| changes);
+        changes.filter(|(_, is_sure)| !is_sure).count() + self.renamings.len()
+    }
+
+    /// The files, if what `happened` says has happened of those changes.
+    pub(super) fn after(&self, happened: &[bool]) -> BTreeMap<PathBuf, Rc<Vec<u8>>> {
+        let mut happened = happened.iter().copied();
+        let mut files = Vec::new();
+        for (durable, changes) in &self.files {
+            let mut file = Rc::clone(durable);
+            for (change, is_sure) in changes {
+                if *is_sure || happened.next() == Some(true) {
+                    change.apply(Rc::make_mut(&mut file));
+                }
+            }
+            files.push(file);
+        }
+        let mut names = self.names.clone();
+        for renaming in &self.renamings {
+            if happened.next() == Some(true) {
+                apply_names(renaming, &mut names);
+            }
+        }
+        let named = names.into_iter();
+        named
+            .map(|(name, inode)| (name, Rc::clone(&files[inode])))
+            .collect()
+    }
+}
+
+const USER: u32 = 1000;
+
+impl Disk for Shim {
+    type File = usize;
+
+    fn facts_at(&self, path: &Path) -> io::Result<Facts> {
+        let found = self.0.borrow().now.get(path).copied();
+        found.map_or_else(|| Err(Errno::ENOENT.into()), |inode| self.facts(&inode))
+    }
+
+    fn facts(&self, &inode: &usize) -> io::Result<Facts> {
+        Ok(Facts {
+            identity: Identity(0, inode as u64),
+            is_regular: true,
+            is_link: false,
+            size: self.0.borrow().inodes[inode].now.len() as u64,
+            owner: USER,
+            mode: 0o600,
+        })
+    }
+
+    fn user(&self) -> u32 {
+        USER
+    }
+
+    fn open(&self, path: &Path) -> io::Result<usize> {
+        let found = self.0.borrow().now.get(path).copied();
+        found.ok_or_else(|| Errno::ENOENT.into())
+    }
+
+    fn create(&self, path: &Path) -> io::Result<usize> {
+        self.change(
+            |_| (),
+            |world| {
+                if world.now.contains_key(path) {
+                    return Err(Errno::EEXIST.into());
+                }
+                let inode = world.inodes.len();
+                world.inodes.push(Inode::default());
+                world.name(vec![(path.to_owned(), Some(inode))]);
+                Ok(inode)
+            },
+        )
+    }
+
+    fn allocate(&self, &inode: &usize, size: u64) -> io::Result<()> {
+        let size = usize::try_from(size).expect("it is small");
+        self.change(
+            |_| (),
+            |world| {
+                world.write(inode, Change::Size(size));
+                Ok(())
+            },
+        )
+    }
+
+    fn read_at(&self, &inode: &usize, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        let world = self.0.borrow();
+        let at = usize::try_from(offset).expect("it is small");
+        let found = world.inodes[inode].now.get(at..at + bytes.len());
+        bytes.copy_from_slice(found.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn write_at(&self, &inode: &usize, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let at = usize::try_from(offset).expect("it is small");
+        let write = |bytes: &[u8]| Change::Write(at, bytes.to_vec());
+        self.change(
+            // The first half is written, and then there is an error.
+            |world| world.write(inode, write(&bytes[..bytes.len() / 2])),
+            |world| {
+                world.write(inode, write(bytes));
+                Ok(())
+            },
+        )
+    }
+
+    fn sync(&self, &inode: &usize) -> io::Result<()> {
+        self.sync_file(inode)
+    }
+
+    fn sync_all(&self, &inode: &usize) -> io::Result<()> {
+        self.sync_file(inode)
+    }
+
+    fn rename(&self, from: &Path, to: &Path, over: Over) -> io::Result<()> {
+        self.change(
+            |_| (),
+            |world| {
+                if over == Over::Nothing && world.now.contains_key(to) {
+                    return Err(Errno::EEXIST.into());
+                }
+                let inode = *world.now.get(from).ok_or(Errno::ENOENT)?;
+                world.name(vec![(from.to_owned(), None), (to.to_owned(), Some(inode))]);
+                Ok(())
+            },
+        )
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.change(
+            |_| (),
+            |world| {
+                world.now.get(path).ok_or(Errno::ENOENT)?;
+                world.name(vec![(path.to_owned(), None)]);
+                Ok(())
+            },
+        )
+    }
+
+    fn sync_folder_of(&self, _: &Path) -> io::Result<()> {
+        self.change(
+            |_| (),
+            |world| {
+                if world.flaw != Flaw::DeafFolders {
+                    world.renamings.clear();
+                    world.durable.clone_from(&world.now);
+                }
+                Ok(())
+            },
+        )
+    }
+}
