@@ -172,31 +172,55 @@ impl PartialEq for Choice {
 
 impl Eq for Choice {}
 
-/// A name without what the log must not have.
+/// A name without what the log must not have: in doubt too much is hidden.
 pub(crate) fn hide_password(name: &str) -> String {
     let mut text = name.to_owned();
-    // `scheme://user:password@host`, and `password=...` in a list of settings or behind a `?`.
-    if let Some((head, rest)) = name.split_once("//") {
+    // A list of settings has a `=` before anything else.
+    let is_url = name
+        .split_once("//")
+        .is_some_and(|(head, _)| !head.contains('='));
+    // `scheme://user:password@host`
+    if let Some((head, rest)) = name.split_once("//").filter(|_| is_url) {
         let authority = rest.split(['/', '?']).next().unwrap_or(rest);
-        if let Some((user, host)) = authority.rsplit_once('@') {
+        // A password may have a slash in it.
+        let at = authority.rfind('@').or_else(|| rest.rfind('@'));
+        if let Some((user, host)) = at.map(|at| rest.split_at(at)) {
             if let Some((user, _)) = user.split_once(':') {
-                let behind = &rest[authority.len()..];
-                text = format!("{head}//{user}:***@{host}{behind}");
+                text = format!("{head}//{user}:***{host}");
             }
         }
     }
-    let Some(at) = text.find("password=") else {
-        return text;
-    };
-    let start = at + "password=".len();
-    let value = &text[start..];
-    let end = if let Some(quoted) = value.strip_prefix('\'') {
-        quoted.find('\'').map_or(value.len(), |end| end + 2)
-    } else {
-        value.find([' ', '&']).unwrap_or(value.len())
-    };
-    text.replace_range(start..start + end, "***");
+    // `password=...` in a list of settings or behind a `?`
+    let mut from = 0;
+    while let Some(at) = text[from..].find("password") {
+        from += at + "password".len();
+        let blanks = |at: usize| text[at..].len() - text[at..].trim_start().len();
+        let equals = from + blanks(from);
+        if text[equals..].starts_with('=') {
+            let start = equals + 1 + blanks(equals + 1);
+            let end = start + length_of_value(&text[start..], is_url);
+            text.replace_range(start..end, "***");
+            from = start;
+        }
+    }
     text
+}
+
+/// Where a value ends that may be in quotes; what follows on a backslash is no end.
+fn length_of_value(text: &str, is_url: bool) -> usize {
+    let quoted = text.starts_with('\'');
+    let mut escaped = false;
+    for (at, character) in text.char_indices().skip(usize::from(quoted)) {
+        match character {
+            _ if escaped => escaped = false,
+            '&' if is_url => return at,
+            '\\' => escaped = true,
+            '\'' if quoted => return at + 1,
+            _ if character.is_whitespace() && !quoted => return at,
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 #[cfg(test)]
@@ -252,6 +276,19 @@ mod tests {
                 "postgres://h/db?password=p&x=y",
                 "postgres://h/db?password=***&x=y",
             ),
+            (
+                r"postgres:host=h password = 'a\' b' user=u",
+                "postgres:host=h password = *** user=u",
+            ),
+            (
+                r"postgres:password=a&b\ c user=u",
+                "postgres:password=*** user=u",
+            ),
+            (
+                "postgres:password=x://y:z@h password=p",
+                "postgres:password=*** password=***",
+            ),
+            ("postgres://u:a/b?c@h/db", "postgres://u:***@h/db"),
             ("file:/a@b:c", "file:/a@b:c"),
         ] {
             assert_eq!(hide_password(name), shown);
