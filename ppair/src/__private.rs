@@ -75,6 +75,18 @@ pub fn open_store(choice: Choice, pair: &str, is_first: bool) -> Option<Box<dyn 
     match choice.place()? {
         #[cfg(feature = "sqlite")]
         Place::Sqlite(path) => Some(Box::new(crate::store::sqlite::SqliteStore::new(path))),
+        #[cfg(feature = "postgres")]
+        Place::Postgres(address) => {
+            let holder = crate::store::postgres::Holder {
+                token: pair.to_owned(),
+                process: crate::sys::process::pid(),
+                is_first,
+            };
+            let store = crate::store::postgres::PostgresStore::new(&address, holder);
+            Some(Box::new(store))
+        }
+        Place::Memory | Place::Shm(_) | Place::File(_) => None,
+        #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
         _ => None,
     }
 }

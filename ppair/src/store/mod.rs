@@ -4,6 +4,8 @@
 pub(crate) mod choice;
 pub(crate) mod file;
 pub(crate) mod lock;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod saved;
 #[cfg(feature = "sqlite")]
