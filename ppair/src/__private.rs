@@ -7,9 +7,9 @@ use crate::config::Config;
 pub use crate::config::Options;
 use crate::pair::Pair;
 pub use crate::snapshot::{Found, Snapshot};
+use crate::store::Owner;
 use crate::store::Store;
 pub use crate::store::choice::Choice;
-use crate::store::choice::Place;
 
 /// The time of an option that can be off.
 #[derive(Clone, Copy, Debug)]
@@ -67,28 +67,15 @@ pub fn configured(config: fn() -> Config) -> Pair {
 }
 
 /// The store that `choice` names, for the tests of it: `pair` is the same for all who open it on behalf of one pair, and `is_first`
-/// says whether this is the first of them. `None` if this program has no such store, or it needs more than this.
+/// says whether this is the first of them. `None` if it is `memory`, or this program has no such store.
 #[must_use]
 pub fn open_store(choice: Choice, pair: &str, is_first: bool) -> Option<Box<dyn Store>> {
-    // What not every store needs.
-    let _ = (pair, is_first);
-    match choice.place()? {
-        #[cfg(feature = "sqlite")]
-        Place::Sqlite(path) => Some(Box::new(crate::store::sqlite::SqliteStore::new(path))),
-        #[cfg(feature = "postgres")]
-        Place::Postgres(address) => {
-            let holder = crate::store::postgres::Holder {
-                token: pair.to_owned(),
-                process: crate::sys::process::pid(),
-                is_first,
-            };
-            let store = crate::store::postgres::PostgresStore::new(&address, holder);
-            Some(Box::new(store))
-        }
-        Place::Memory | Place::Shm(_) | Place::File(_) => None,
-        #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
-        _ => None,
-    }
+    let owner = Owner {
+        token: pair,
+        watchdog: crate::sys::process::pid(),
+        is_first,
+    };
+    crate::store::open(&choice, owner)
 }
 
 /// A `setup` function whose kind is told by its return type. Method lookup tries the traits below in order of how many

@@ -10,8 +10,8 @@ use crate::exit;
 use crate::log::say;
 use crate::state::segment::{RegionSpec, Segment};
 use crate::state::stored::Stored;
+use crate::store::StoreError;
 use crate::store::lock::Lock;
-use crate::store::{self, StoreError};
 use crate::sys::channel::Channel;
 use crate::sys::fork::{Side, fork};
 use crate::sys::process::Alone;
@@ -109,7 +109,7 @@ pub(crate) fn begin(
                 })
         }
         // Where no process can be forked, this one reads what is stored: it is about to serve as the worker.
-        Err(_) => store::open(&choice, keeping.token, true).load(),
+        Err(_) => keeping.open_store(true).load(),
     };
     // If the keeper is still there after an error, it ends as soon as this process does.
     Ok((keeping, loaded.map_err(refuse)?))

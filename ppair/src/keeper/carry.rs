@@ -13,7 +13,7 @@ use crate::log::say;
 use crate::state::restored::Restored;
 use crate::state::segment::{RegionSpec, Segment};
 use crate::state::stored::Stored;
-use crate::store::{self, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::sys::channel::Heard;
 use crate::sys::{Errno, clock, futex, process, signal};
 use crate::world::WAITED;
@@ -28,7 +28,7 @@ const SLOW: Duration = Duration::from_secs(10);
 /// The first keeper of a pair: the segment is made of what it loads.
 pub(super) fn first(keeping: &'static Keeping, specs: &[RegionSpec]) -> ! {
     run(keeping, || {
-        let mut store = store::open(&keeping.choice, keeping.token, true);
+        let mut store = keeping.open_store(true);
         let loaded = store.load();
         keeping.channel.report(&encode(&store.name(), &loaded))?;
         let Ok(loaded) = loaded else { return Ok(1) };
@@ -46,7 +46,7 @@ pub(super) fn first(keeping: &'static Keeping, specs: &[RegionSpec]) -> ! {
 /// One that replaces a dead one.
 pub(super) fn again(keeping: &'static Keeping, segment: &'static Segment) -> ! {
     run(keeping, || {
-        let store = store::open(&keeping.choice, keeping.token, false);
+        let store = keeping.open_store(false);
         Ok(Carrier::new(keeping, segment, store).carry_on())
     })
 }

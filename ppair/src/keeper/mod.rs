@@ -13,8 +13,10 @@ use std::sync::OnceLock;
 use crate::config::Options;
 use crate::state::durable::Ring;
 use crate::state::segment::Segment;
+use crate::state::stored::Stored;
 use crate::store::choice::Choice;
 use crate::store::lock::Lock;
+use crate::store::{self, Owner, Store, StoreError};
 use crate::sys::channel::Channel;
 use crate::sys::fork::{Side, fork};
 use crate::sys::process::Alone;
@@ -25,6 +27,36 @@ pub(crate) use begin::{Refusal, begin};
 
 /// How often it looks for something new where each commit is stored at once: a worker may have died before it rang.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Where nothing can be loaded from, or saved to.
+struct NoStore;
+
+impl NoStore {
+    fn error() -> StoreError {
+        StoreError::unusable(format_args!(
+            "there is no such store; expected {}",
+            Choice::EXPECTED
+        ))
+    }
+}
+
+impl Store for NoStore {
+    fn name(&self) -> String {
+        "none".to_owned()
+    }
+
+    fn load(&mut self) -> Result<Vec<Stored>, StoreError> {
+        Err(Self::error())
+    }
+
+    fn save(&mut self, _: &[Stored]) -> Result<(), StoreError> {
+        Err(Self::error())
+    }
+
+    fn set_aside(&mut self, _: &Stored) -> Result<(), StoreError> {
+        Err(Self::error())
+    }
+}
 
 /// What the processes of a pair have in common for its store.
 #[derive(Debug)]
@@ -99,6 +131,18 @@ impl Ring for Keeping {
 }
 
 impl Keeping {
+    /// Makes the store. Not before it is needed: here begins the code of others.
+    fn open_store(&self, is_first: bool) -> Box<dyn Store> {
+        let token = format!("{:016x}", self.token);
+        let owner = Owner {
+            token: &token,
+            watchdog: self.watchdog,
+            is_first,
+        };
+        // A name is checked before it comes here.
+        store::open(&self.choice, owner).unwrap_or_else(|| Box::new(NoStore))
+    }
+
     fn new(options: &Options, channel: Channel, lock: Option<Lock>, token: u64) -> Self {
         Self {
             choice: options.store,

@@ -177,61 +177,45 @@ impl fmt::Display for StoreError {
 
 impl core::error::Error for StoreError {}
 
-/// Makes the store that was chosen, for the pair of this name. `is_first` if nothing of that pair has had it yet.
-pub(crate) fn open(choice: &Choice, pair: u64, is_first: bool) -> Box<dyn Store> {
+/// For whom a store is made.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    not(feature = "postgres"),
+    allow(dead_code, reason = "not every store has to know")
+)]
+pub(crate) struct Owner<'a> {
+    /// What the pair is called; no other one is called so.
+    pub(crate) token: &'a str,
+    /// The process id of its watch dog.
+    pub(crate) watchdog: i32,
+    /// Whether nothing of that pair has had the store yet.
+    pub(crate) is_first: bool,
+}
+
+/// Makes the store that was chosen; `None` if it is `memory`, or this program has no such store.
+#[cfg_attr(not(feature = "postgres"), allow(unused_variables))]
+pub(crate) fn open(choice: &Choice, owner: Owner<'_>) -> Option<Box<dyn Store>> {
     if let Some(make) = choice.maker() {
-        return make();
+        return Some(make());
     }
-    match choice.place() {
-        None | Some(Place::Memory) => Box::new(Nowhere),
-        Some(place @ Place::Shm(_)) => {
-            let path = place.path().unwrap_or_default();
-            Box::new(FileStore::new(path, Durability::Memory))
-        }
-        Some(Place::File(path)) => Box::new(FileStore::new(path, Durability::Disk)),
+    let place = choice.place()?;
+    let path = place.path();
+    Some(match (place, path) {
+        (Place::Memory, _) => return None,
+        (Place::Shm(_), Some(path)) => Box::new(FileStore::new(path, Durability::Memory)),
+        (Place::File(path), _) => Box::new(FileStore::new(path, Durability::Disk)),
         #[cfg(feature = "sqlite")]
-        Some(Place::Sqlite(path)) => Box::new(sqlite::SqliteStore::new(path)),
-        #[cfg(any())]
-        Some(Place::Postgres(address)) => Box::new(postgres::PostgresStore::new(
-            &address,
-            &format!("{pair:016x}"),
-            is_first,
-        )),
-        // A name is checked before it comes here.
-        #[allow(unreachable_patterns)]
-        Some(_) => {
-            let _ = (pair, is_first);
-            Box::new(Nowhere)
+        (Place::Sqlite(path), _) => Box::new(sqlite::SqliteStore::new(path)),
+        #[cfg(feature = "postgres")]
+        (Place::Postgres(address), _) => {
+            let holder = postgres::Holder {
+                token: owner.token.to_owned(),
+                process: owner.watchdog,
+                is_first: owner.is_first,
+            };
+            Box::new(postgres::PostgresStore::new(&address, holder))
         }
-    }
-}
-
-/// The store of a name that names none: nothing of it is asked for where it is not refused before.
-struct Nowhere;
-
-impl Nowhere {
-    fn error() -> StoreError {
-        StoreError::unusable(format_args!(
-            "there is no such store; expected {}",
-            Choice::EXPECTED
-        ))
-    }
-}
-
-impl Store for Nowhere {
-    fn name(&self) -> String {
-        "memory".to_owned()
-    }
-
-    fn load(&mut self) -> Result<Vec<Stored>, StoreError> {
-        Err(Self::error())
-    }
-
-    fn save(&mut self, _: &[Stored]) -> Result<(), StoreError> {
-        Err(Self::error())
-    }
-
-    fn set_aside(&mut self, _: &Stored) -> Result<(), StoreError> {
-        Err(Self::error())
-    }
+        #[allow(unreachable_patterns, reason = "what a feature is missing for")]
+        _ => return None,
+    })
 }

@@ -80,8 +80,10 @@ impl<D: Disk> Volume<D> {
             found => found.map_err(cannot("looked at"))?,
         };
         let in_the_way = |why: &str| {
-            let why = format_args!("a new file has to be made here, and {why}");
-            errors::unfit(new, why)
+            errors::unfit(
+                new,
+                format_args!("a new file has to be made here, and {why}"),
+            )
         };
         if let Some(why) = unfit(&facts, self.disk.user()) {
             return Err(in_the_way(&format!("what is there is in the way: {why}")));

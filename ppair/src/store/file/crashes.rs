@@ -38,9 +38,9 @@ where
 
 /// A big state of which little has changed since the first generation.
 fn big(generation: u64) -> Stored {
-    let mut value = [7_u64; 3000];
+    let mut value = [7_u64; 2000];
     for part in 0..3 {
-        value[part * 1400..][..100].fill(generation);
+        value[part * 900..][..100].fill(generation);
     }
     Stored::of(&value, generation)
 }
@@ -80,11 +80,11 @@ fn big_states() -> Vec<Step> {
 
 #[test]
 fn after_a_power_failure_there_is_the_old_state_or_the_new_one() {
-    for (what, steps, random) in [
-        ("a small state", small_states(), 3000),
-        ("several states", several_states(), 3000),
-        ("growth", growth(), 1000),
-        ("big states", big_states(), 1000),
+    for (what, steps, random, least) in [
+        ("a small state", small_states(), 3000, 1500),
+        ("several states", several_states(), 3000, 500),
+        ("growth", growth(), 2000, 5000),
+        ("big states", big_states(), 2000, 4000),
     ] {
         let effort = Effort {
             exhaustive: 14,
@@ -99,7 +99,7 @@ fn after_a_power_failure_there_is_the_old_state_or_the_new_one() {
         let (seen, _) = play
             .run(None)
             .unwrap_or_else(|error| panic!("{what}: {error}"));
-        assert!(seen > 2000, "{what}: {seen} only");
+        assert!(seen > least, "{what}: {seen} only");
     }
 }
 
@@ -126,8 +126,8 @@ fn a_failed_operation_costs_nothing_that_was_saved_and_the_next_one_works() {
                 played.unwrap_or_else(|error| panic!("{what}, after {after}: {error}"));
             has_failed
         };
-        let faults = (0..).take_while(has_failed).count();
-        assert!(faults > 12, "{what}: {faults} only");
+        let faults = (0..200).take_while(has_failed).count();
+        assert!((12..200).contains(&faults), "{what}: {faults} only");
     }
 }
 

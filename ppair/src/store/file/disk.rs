@@ -87,7 +87,7 @@ impl Disk for System {
         match file::allocate(file, size) {
             Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => {
                 // Where blocks are only allocated for what is written, zeros are.
-                let zeros = [0; 1 << 16];
+                let zeros = [0; 1 << 14];
                 let mut at = 0;
                 while at < size {
                     let piece = (size - at).min(zeros.len() as u64);

@@ -18,7 +18,7 @@ pub(crate) fn cannot(path: &Path, done: &str, error: &io::Error) -> StoreError {
         Some(Errno::ENOSPC | Errno::EDQUOT) => ": there has to be more space for it",
         _ => "",
     };
-    let reason = format_args!("{path} cannot be {done}: {error}{hint}").to_string();
+    let reason = format!("{path} cannot be {done}: {error}{hint}");
     match errno {
         Some(
             Errno::EACCES

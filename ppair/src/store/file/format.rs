@@ -1,4 +1,4 @@
-//! The bytes of a store's file, as ARCHITECTURE.md tells them: a page of header, and two slots with an image each. Pure.
+//! The bytes of a store's file: a page of header, and two slots with an image each. Pure.
 //!
 //! ```text
 //!  header page                          slot 0                               slot 1

@@ -27,14 +27,14 @@ fn the_bytes_are_the_same_in_each_build() {
     let expected = [
         &b"ppairsto"[..],
         &[1, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0, 0, 0, 0, 0],
-        &[244, 5, 200, 199, 218, 85, 225, 88],
+        &[121, 130, 39, 94, 115, 166, 250, 203],
     ];
     assert_eq!(head, expected.concat());
     let image = Image::new(&[], 5, None);
     let expected = [
         &b"ppairslt"[..],
         &[5, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0],
-        &[0, 0, 0, 0, 0, 0, 0, 0],
+        &[201, 24, 234, 147, 213, 185, 69, 180],
         &[0; 8],
     ];
     assert_eq!(&image.bytes()[..40], expected.concat());
@@ -52,8 +52,8 @@ fn checksums_that_are_taken_over_are_those_of_the_bytes() {
 
 #[test]
 fn what_has_changed_is_written_and_no_more() {
-    let mut value = [7_u64; 4096];
-    let image = |value: &[u64; 4096], sequence, similar| {
+    let mut value = [7_u64; 2000];
+    let image = |value: &[u64; 2000], sequence, similar| {
         Image::new(&[Stored::of(value, sequence)], sequence, similar)
     };
     let first = image(&value, 1, None);
@@ -61,10 +61,11 @@ fn what_has_changed_is_written_and_no_more() {
     let second = image(&value, 2, Some(&first));
     let changes = second.changes(Some(&first));
     assert_eq!(changes, [0..PAGE, 3 * PAGE..4 * PAGE]);
-    assert_eq!(second.changes(None), [0..second.bytes().len()]);
+    let all = 0..second.bytes().len();
+    assert_eq!(second.changes(None), core::slice::from_ref(&all));
     // What is longer than what is there is written where nothing is known.
     let empty = Image::new(&[], 1, None);
-    assert_eq!(second.changes(Some(&empty)), [0..second.bytes().len()]);
+    assert_eq!(second.changes(Some(&empty)), core::slice::from_ref(&all));
 }
 
 #[test]
