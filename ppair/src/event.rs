@@ -346,26 +346,7 @@ fn write_event(line: &mut Line, event: &Event<'_>) -> fmt::Result {
         Event::GaveUp { restarts, code } => write!(line, "gave_up restarts={restarts} code={code}"),
         Event::Stopping { signal } => write!(line, "stopping signal={}", signal::Name(signal)),
         Event::Stopped { code } => write!(line, "stopped code={code}"),
-        Event::StoreFailed {
-            store,
-            reason,
-            failures,
-        } => write!(
-            line,
-            "store_failed store={} failures={failures} reason={}",
-            Quoted(store),
-            Quoted(reason)
-        ),
-        Event::StoreRecovered {
-            store,
-            after,
-            failures,
-        } => write!(
-            line,
-            "store_recovered store={} after={} failures={failures}",
-            Quoted(store),
-            Seconds(after)
-        ),
+        Event::StoreFailed { .. } | Event::StoreRecovered { .. } => write_store(line, event),
         Event::Refused { reason } => write!(line, "refused reason={}", Quoted(reason)),
         Event::Warning { reason } => write!(line, "warning reason={}", Quoted(reason)),
         Event::Failed { call, errno } => {
@@ -406,6 +387,33 @@ fn write_rejection(
         Quoted(&stored.descriptor().head()),
         Quoted(&differences.join("; "))
     )
+}
+
+/// Of the store.
+fn write_store(line: &mut Line, event: &Event<'_>) -> fmt::Result {
+    match *event {
+        Event::StoreFailed {
+            store,
+            reason,
+            failures,
+        } => write!(
+            line,
+            "store_failed store={} failures={failures} reason={}",
+            Quoted(store),
+            Quoted(reason)
+        ),
+        Event::StoreRecovered {
+            store,
+            after,
+            failures,
+        } => write!(
+            line,
+            "store_recovered store={} after={} failures={failures}",
+            Quoted(store),
+            Seconds(after)
+        ),
+        _ => Ok(()),
+    }
 }
 
 fn write_death(line: &mut Line, death: &Death, restarts: u32, next: Next) -> fmt::Result {

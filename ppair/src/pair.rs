@@ -1,5 +1,7 @@
 //! `Pair`: the builder behind the attribute.
 
+mod start;
+
 use core::fmt::Display;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -10,24 +12,19 @@ use crate::config::{Config, Options};
 use crate::counters::Counters;
 use crate::environment::{self, Environment};
 use crate::event::Event as Say;
-use crate::keeper::{self, Keeping, Refusal};
+use crate::keeper::Keeping;
 use crate::log::say;
 use crate::parameter::{Enter, Parameter, Preparation};
 use crate::resume::{Baton, Relay, Resumed};
-use crate::state::checkpoint;
-use crate::state::durable::{Carrier, set_carrier};
-use crate::state::recovery::{Recovered, recover};
-use crate::state::restored::{self, Restored};
 use crate::state::segment::{RegionSpec, Segment};
 use crate::state::stored::Stored;
 use crate::sys::process::{self, Alone};
 use crate::sys::stderr;
-use crate::sys::tether::Tether;
 use crate::watchdog::driver::{Equipment, Image, WatchDog};
 use crate::watchdog::manager::Manager;
 use crate::worker::{Beginning, Contact, Room, Worker};
 use crate::world::World;
-use crate::{degraded, exit, heart, last_words};
+use crate::{degraded, exit, last_words};
 
 /// A process pair that is being put together, without the attribute.
 ///
@@ -394,43 +391,26 @@ impl<S: 'static> Pair<S> {
         // What `setup` has printed without a line feed would otherwise be printed by every worker.
         let _ = std::io::stdout().flush();
         let file_is_new = resumed.is_none();
-        let (segment, keeping, resumed) = match resumed {
-            // What the pair was given is in there.
-            Some(resumed) => (
-                Segment::adopt(resumed.file, specs),
-                resumed
-                    .keeping
-                    .map(|adopted| Keeping::resume(&options, adopted)),
-                Some((resumed.baton, resumed.tether)),
-            ),
-            None => {
-                let (segment, keeping) = make_segment(&options, specs, preparation.restored);
-                (segment, keeping, None)
-            }
+        let ((segment, keeping), resumed) = if let Some(resumed) = resumed {
+            let Resumed {
+                baton,
+                file,
+                tether,
+                keeping,
+            } = resumed;
+            let adopted = start::adopt(&options, specs, file, keeping);
+            (adopted, Some((baton, tether)))
+        } else {
+            let made = start::make(&options, specs, preparation.restored);
+            (made, None)
         };
-        let segment: &'static Segment = match segment {
-            Ok(segment) => Box::leak(Box::new(segment)),
-            Err(errno) => fail("cannot make the shared memory for the hard state", errno),
-        };
-        if let Some(keeping) = keeping {
-            if resumed.is_none() {
-                keeping.hand_over(segment);
-            }
-            set_carrier(Carrier {
-                segment,
-                bell: keeping,
-            });
-            if keeping.is_at_once() {
-                checkpoint::store_at_once();
-            }
-        }
         let room = Room::new();
         last_words::leave_of_panics(segment, options.thread_panic, room.unforked());
         stderr::prepare();
         if file_is_new {
-            say_unwanted(segment);
+            start::say_unwanted(segment);
         }
-        let manager = the_manager();
+        let manager = start::the_manager();
         if off {
             if let Err(errno) = segment.fence(1) {
                 fail("cannot hand over the hard state", errno);
@@ -447,11 +427,11 @@ impl<S: 'static> Pair<S> {
                 manager: Some(Box::leak(Box::new(manager))),
                 is_alone: true,
             };
-            return enter(room, beginning, segment, options, contact);
+            return start::enter(room, beginning, segment, options, contact);
         }
         let alone = only_one_thread();
         let (world, tether, watchdog) = match resumed {
-            None => (World::enter(), make_tether(&options), None),
+            None => (World::enter(), start::make_tether(&options), None),
             Some((baton, tether)) => {
                 if let Some(tether) = tether.as_ref().filter(|_| options.ends_with_watchdog()) {
                     tether.prepare_end_again(options.grace());
@@ -484,149 +464,12 @@ impl<S: 'static> Pair<S> {
             manager: Some(&equipment.manager),
             is_alone: false,
         };
-        let worker = enter(room, beginning, segment, options, contact);
+        let worker = start::enter(room, beginning, segment, options, contact);
         if beginning.degraded {
             let restarts = dog.restarts();
             degraded::begin(options, world, segment, equipment, worker.clone(), restarts);
         }
         worker
-    }
-}
-
-/// Recovers the hard state and makes the worker.
-fn enter(
-    room: Room,
-    beginning: Beginning,
-    segment: &'static Segment,
-    options: Options,
-    contact: Contact,
-) -> Worker {
-    if options.guard {
-        if let Err(errno) = segment.guard() {
-            say(&Say::Failed {
-                call: "mprotect",
-                errno: errno as i32,
-            });
-        }
-    }
-    let regions = segment.regions().zip(segment.specs()).enumerate();
-    let recovered: Vec<Recovered> = regions
-        .map(|(number, (region, spec))| {
-            let incarnation = beginning.incarnation;
-            recover(&region, incarnation, spec.layout, &mut || {
-                take_over(segment, number)
-            })
-        })
-        .collect();
-    for Recovered { origin, .. } in &recovered {
-        if origin.is_rolled_back() {
-            say(&Say::RolledBack { origin });
-        }
-    }
-    let worker = Worker::new(room, beginning, segment, recovered, contact);
-    if let Some(timeout) = options.hang_timeout.filter(|_| !contact.is_alone) {
-        heart::begin(segment, worker.identity(), timeout);
-    }
-    worker
-}
-
-/// The segment of a pair that begins: with what the program was given, and with what is stored.
-fn make_segment(
-    options: &Options,
-    specs: Vec<RegionSpec>,
-    mut restored: Vec<Stored>,
-) -> (Result<Segment, crate::sys::Errno>, Option<&'static Keeping>) {
-    let mut keeping = None;
-    if !options.store.is_memory() {
-        match keeper::begin(options, &only_one_thread(), &specs) {
-            Ok((begun, loaded)) => {
-                keeping = Some(begun);
-                restored.extend(loaded);
-            }
-            Err(Refusal { reason, code }) => {
-                say(&Say::Refused { reason: &reason });
-                std::process::exit(code.into());
-            }
-        }
-    }
-    let given = restored::assign(restored, &specs);
-    (Segment::create(specs, &given), keeping)
-}
-
-/// The way to the service manager that has started the program, if one has.
-fn the_manager() -> Manager {
-    let (manager, problem) = Manager::of_environment();
-    if let Some((address, errno)) = problem {
-        let reason = format!(
-            "NOTIFY_SOCKET={address:?} cannot be used ({}); the service manager hears nothing of the pair",
-            errno.desc()
-        );
-        say(&Say::Warning { reason: &reason });
-    }
-    manager
-}
-
-/// Without one the pair goes on: a worker then learns of its watch dog's death in the second best way.
-fn make_tether(options: &Options) -> Option<Tether> {
-    let made = Tether::new(options.ends_with_watchdog(), options.grace());
-    made.inspect_err(|errno| {
-        say(&Say::Failed {
-            call: "socketpair",
-            errno: *errno as i32,
-        });
-    })
-    .ok()
-}
-
-/// Tells of the stored checkpoints that nothing in the program takes.
-fn say_unwanted(segment: &Segment) {
-    let unwanted = segment.given().filter(|(region, _)| region.is_none());
-    for bytes in unwanted.filter_map(|(_, bytes)| bytes) {
-        let restored = Restored::of(&bytes, None, segment.specs());
-        if let Some((stored, rejection)) = restored
-            .as_ref()
-            .and_then(|restored| Some((restored.stored(), restored.rejection()?)))
-        {
-            say(&Say::StateRejected {
-                stored,
-                rejection,
-                expected: None,
-            });
-        }
-    }
-}
-
-/// The bytes that a hard state starts from according to what was stored of it.
-fn take_over(segment: &Segment, number: usize) -> Option<Vec<u8>> {
-    let RegionSpec {
-        layout, initial, ..
-    } = &segment.specs()[number];
-    let Some(restored) = restored::of_region(segment, number) else {
-        let name = layout.name();
-        let reason = format!(
-            "the stored checkpoint of `{name}` was damaged in the segment by a wild write; it starts afresh"
-        );
-        say(&Say::Warning { reason: &reason });
-        return None;
-    };
-    let fits = restored.rejection().is_none();
-    if fits && !restored.is_unchanged() {
-        // Before the user's migration, which may be what the worker dies of.
-        say(&Say::StateMigrated {
-            state: layout.name(),
-            restored: &restored,
-        });
-    }
-    match restored.apply(initial) {
-        Ok(bytes) => Some(bytes),
-        Err(rejection) => {
-            say(&Say::StateRejected {
-                stored: restored.stored(),
-                rejection: &rejection,
-                expected: Some(layout),
-            });
-            None
-        }
     }
 }
 

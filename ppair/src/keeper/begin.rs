@@ -152,7 +152,9 @@ pub(super) fn encode(name: &str, loaded: &Result<Vec<Stored>, StoreError>) -> Ve
                 report.extend(bytes);
             };
             put(name.as_bytes());
-            loaded.iter().for_each(|stored| put(&stored.to_bytes()));
+            for stored in loaded {
+                put(&stored.to_bytes());
+            }
             return report;
         }
         Err(StoreError::Held { holder }) => (HELD, holder),

@@ -229,15 +229,12 @@ impl Carrier {
         let attempt = self.reporter.begin();
         let result = self.attempt();
         let now = clock::now();
-        match &result {
-            Ok(()) => {
-                self.pause = RETRY_SOON;
-                self.not_before = now;
-            }
-            Err(_) => {
-                self.not_before = now.saturating_add(self.pause);
-                self.pause = self.pause.saturating_mul(2).min(RETRY_LATE);
-            }
+        if result.is_ok() {
+            self.pause = RETRY_SOON;
+            self.not_before = now;
+        } else {
+            self.not_before = now.saturating_add(self.pause);
+            self.pause = self.pause.saturating_mul(2).min(RETRY_LATE);
         }
         let was_slow = self.reporter.end(attempt, now, result.as_ref().err());
         let is_failing = result.is_err();
@@ -267,12 +264,11 @@ impl Carrier {
             let Some(newest) = newest::read(self.segment, number) else {
                 continue;
             };
-            match state.at {
-                Some(at) => self.newest[at] = newest,
-                None => {
-                    state.at = Some(self.newest.len());
-                    self.newest.push(newest);
-                }
+            if let Some(at) = state.at {
+                self.newest[at] = newest;
+            } else {
+                state.at = Some(self.newest.len());
+                self.newest.push(newest);
             }
         }
         self.store.save(&self.newest)?;

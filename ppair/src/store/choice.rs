@@ -37,6 +37,7 @@ impl Choice {
     pub(crate) const EXPECTED: &str = "`memory`, `shm:NAME`, `file:PATH`, `sqlite:PATH` (feature `sqlite`) or `postgres:URL` (feature `postgres`)";
 
     /// A store that ppair knows.
+    #[must_use]
     pub const fn named(name: &'static str) -> Self {
         Self {
             kind: Kind::Named(name),

@@ -76,6 +76,7 @@ pub(crate) fn set_name(name: &CStr) {
 
 /// Closes the sockets of this process that connections may come to: another process than this one is to take them.
 pub(crate) fn close_listeners() {
+    const LENGTH: libc::socklen_t = 4;
     let Ok(open) = std::fs::read_dir("/proc/self/fd") else {
         return;
     };
@@ -84,7 +85,7 @@ pub(crate) fn close_listeners() {
     };
     let numbers: Vec<i32> = open.filter_map(number).filter(|fd| *fd > 2).collect();
     for fd in numbers {
-        let (mut accepts, mut length) = (0_i32, size_of::<i32>() as libc::socklen_t);
+        let (mut accepts, mut length) = (0_i32, LENGTH);
         // SAFETY: both are writable, and as long as said; what is no socket, or closed by now, is an error.
         let asked = unsafe {
             libc::getsockopt(
