@@ -253,3 +253,24 @@ fn a_backtrace_takes_only_the_room_that_is_left() {
         }
     }
 }
+
+#[test]
+fn a_store_is_named_with_what_is_wrong_and_for_how_long_it_was() {
+    let store = "file:/var/lib/a b";
+    assert_eq!(
+        line(&Event::StoreFailed {
+            store,
+            reason: "the disk is full",
+            failures: 1
+        }),
+        "ppair event=store_failed store=\"file:/var/lib/a b\" failures=1 reason=\"the disk is full\"\n"
+    );
+    assert_eq!(
+        line(&Event::StoreRecovered {
+            store,
+            after: Duration::from_millis(12_104),
+            failures: 9
+        }),
+        "ppair event=store_recovered store=\"file:/var/lib/a b\" after=12.104s failures=9\n"
+    );
+}
