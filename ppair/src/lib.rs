@@ -20,6 +20,9 @@ mod event;
 mod exit;
 mod fixed;
 mod heart;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod inspect;
 #[cfg(any(feature = "bytemuck", feature = "zerocopy"))]
 pub mod interop;
 mod keeper;

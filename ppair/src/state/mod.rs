@@ -12,6 +12,8 @@ pub(crate) mod differences;
 pub(crate) mod durable;
 pub(crate) mod edit;
 pub(crate) mod fit;
+#[cfg(feature = "cli")]
+pub(crate) mod foreign;
 pub(crate) mod hard_state;
 pub(crate) mod hearts;
 pub(crate) mod keep;

@@ -3,7 +3,8 @@ use crate::sys::atomic::AtomicU64;
 
 fn report() -> Report {
     let mut sentence = Sentence::EMPTY;
-    write!(sentence, "worker {} was killed by {}", 2, "SIGSEGV").unwrap();
+    let (worker, signal) = (2, "SIGSEGV");
+    write!(sentence, "worker {worker} was killed by {signal}").unwrap();
     Report {
         watchdog: Life {
             pid: 4711,

@@ -82,6 +82,22 @@ impl Stored {
         }
     }
 
+    /// The checkpoint of a program's type of which only the descriptor is there. `encoded` are its bytes.
+    #[cfg(feature = "cli")]
+    pub(crate) fn of_foreign(
+        descriptor: Descriptor,
+        encoded: Box<[u8]>,
+        generation: u64,
+        value: Box<[u8]>,
+    ) -> Self {
+        Self {
+            generation,
+            descriptor,
+            encoded,
+            value,
+        }
+    }
+
     /// The name of its type.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -124,6 +124,23 @@ impl Mapping {
         offset: usize,
         length: NonZeroUsize,
     ) -> Result<Self, Errno> {
+        let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        Self::with_protection(fd, offset, length, protection)
+    }
+
+    /// Maps the whole of `fd`, which [`create`] made in this process or in another one, for looking only.
+    #[cfg(feature = "cli")]
+    pub(crate) fn read_only(fd: BorrowedFd<'_>) -> Result<Self, Errno> {
+        let length = NonZeroUsize::new(size_of_created(fd)?).ok_or(Errno::EINVAL)?;
+        Self::with_protection(fd, 0, length, ProtFlags::PROT_READ)
+    }
+
+    fn with_protection(
+        fd: BorrowedFd<'_>,
+        offset: usize,
+        length: NonZeroUsize,
+        protection: ProtFlags,
+    ) -> Result<Self, Errno> {
         let end = offset.checked_add(length.get()).ok_or(Errno::EFBIG)?;
         if end > size_of_created(fd)? || offset % PAGE != 0 {
             return Err(Errno::EINVAL);
@@ -136,7 +153,6 @@ impl Mapping {
         // SAFETY: the mapping that was just made is two pages longer than `length`, rounded up.
         let start = unsafe { before.cast::<u8>().add(PAGE) };
         let mapping = Self { start, length };
-        let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         let flags = MapFlags::MAP_SHARED | MapFlags::MAP_FIXED;
         let address = NonZeroUsize::new(start.addr().get());
         // SAFETY: it replaces pages of the mapping that was just made, of which nobody knows yet.
