@@ -13,7 +13,7 @@ use ppair_tests::{End, Fixture, Running, eventually, is_stopped};
 use ppair_tests::{Event, Signal};
 use serde_json::{Value, json};
 
-const COMMAND: &str = env!("CARGO_BIN_EXE_ppair");
+const COMMAND: &str = env!("CARGO_BIN_EXE_ppair-command");
 const INSPECTED: &str = env!("CARGO_BIN_EXE_inspected");
 
 /// Its end, if it has done what it should.
