@@ -184,6 +184,7 @@ fn look_at_busy(change: impl FnOnce(Fixture) -> Fixture) {
     let mut pair = pair(change);
     let started = pair.event("started");
     let pids = ["watchdog", "worker"].map(|key| started.value(key).to_owned());
+    commit(&mut pair, 2);
     pair.write_line("run");
     assert_eq!(pair.stdout_line(), "runs");
     let mut before = [0, 0];
@@ -192,7 +193,8 @@ fn look_at_busy(change: impl FnOnce(Fixture) -> Fixture) {
         for state in found["states"].as_array().unwrap() {
             assert_eq!(
                 (&state["checkpoint"], &state["incarnation"]),
-                (&json!("current"), &json!(1))
+                (&json!("current"), &json!(1)),
+                "{state}"
             );
             assert_eq!(state["committed"], state["generation"]);
         }
@@ -229,6 +231,7 @@ fn so_is_one_with_a_guard() {
 fn so_is_one_whose_worker_is_stopped_anywhere() {
     let mut pair = pair(|fixture| fixture);
     let worker = pair.event("started").pid("worker");
+    commit(&mut pair, 2);
     pair.write_line("run");
     assert_eq!(pair.stdout_line(), "runs");
     for _ in 0..20 {

@@ -11,9 +11,9 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::blob::{self, blob_words};
 use super::commit::Published;
 use super::descriptor::{Descriptor, Undecodable};
-use super::recovery::{Source, choose};
+use super::recovery::Source;
 use super::redo::Chain;
-use super::region::{FINGERPRINT, LINE_WORDS, Region, SIZE, Shape};
+use super::region::{ALL_SLOTS, FINGERPRINT, LINE_WORDS, Region, SIZE, SLOTS, Shape};
 use super::segment::{
     FIRST_REGION, FORMAT, HEADER_FORMAT, HEADER_MAGIC, HEADER_REGIONS, HEADER_SIZE, MAGIC, STATUS,
     given_in, words_of,
@@ -167,23 +167,25 @@ impl Foreign {
                 let source = given.as_ref().map_or(Source::Initial, |_| Source::Stored);
                 return Some(seen(source, given));
             }
-            let found = if now.is_whole && read(&region, chain_of(now), &mut bytes) {
-                Some((Source::Current, now.generation))
-            } else if !is_same(&region, incarnation, now) && clock::now() < until {
+            let mut found = None;
+            if now.is_whole && read(&region, chain_of(now), &mut bytes) {
+                found = Some((Source::Current, now.generation));
+            } else if is_same(&region, incarnation, now) {
+                // Nobody commits, and what was committed last is just being folded, is damaged, or was left behind.
+                found = search(&region, now, &mut bytes);
+            }
+            if found.is_none_or(|(source, _)| source != Source::Current)
+                && !is_same(&region, incarnation, now)
+                && clock::now() < until
+            {
                 // A commit has overtaken this reader.
                 std::thread::yield_now();
                 continue;
-            } else {
-                // Nobody commits, and what was committed last is damaged, was left behind, or is just being folded.
-                let chosen = choose(&region, incarnation);
-                let read = chosen.filter(|(_, chain)| read(&region, *chain, &mut bytes));
-                if !is_same(&region, incarnation, now) && clock::now() < until {
-                    continue;
-                }
-                read.map(|(source, chain)| (source, chain.generation))
-            };
+            }
             let Some((source, generation)) = found else {
-                return Some(seen(Source::Initial, None));
+                let given = self.given(number).filter(|_| region.has_stored());
+                let source = given.as_ref().map_or(Source::Initial, |_| Source::Stored);
+                return Some(seen(source, given));
             };
             let (descriptor, encoded) = (place.descriptor.clone(), place.encoded.clone());
             let stored = Stored::of_foreign(descriptor, encoded, generation, bytes);
@@ -250,6 +252,36 @@ fn chain_of(published: Published) -> Chain {
 fn is_same(region: &Region<'_>, incarnation: u32, before: Published) -> bool {
     fence(Ordering::Acquire);
     turn(region) == incarnation && region.published(incarnation) == before
+}
+
+/// The newest checkpoint that is whole and not newer than what is published: what a worker has written and not published yet is none.
+fn search(region: &Region<'_>, now: Published, bytes: &mut [u8]) -> Option<(Source, u64)> {
+    let limit = if now.is_whole {
+        now.generation
+    } else {
+        u64::MAX
+    };
+    let mut chains: Vec<(bool, Chain)> = (0..ALL_SLOTS)
+        .map(|slot| {
+            let generation = region.chain_end(slot, limit);
+            (slot < SLOTS, Chain { slot, generation })
+        })
+        .filter(|(_, chain)| (1..=limit).contains(&chain.generation))
+        .collect();
+    // Healthy ones, which are older, come last.
+    chains
+        .sort_unstable_by_key(|(is_slot, chain)| core::cmp::Reverse((*is_slot, chain.generation)));
+    let found = chains
+        .into_iter()
+        .find(|(_, chain)| read(region, *chain, bytes));
+    found.map(|(is_slot, chain)| {
+        let source = match is_slot {
+            true if now.is_whole && chain.generation == now.generation => Source::Current,
+            true => Source::Previous,
+            false => Source::Healthy,
+        };
+        (source, chain.generation)
+    })
 }
 
 /// Copies the state of `chain`, of which others may overwrite the slot and the log at any time.
