@@ -1,13 +1,14 @@
 //! Backups: checkpoints from anywhere into a file of their own, and from there into a store.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Error, Found, read};
 use crate::state::stored::Stored;
 use crate::store::choice::{self, Place};
 use crate::store::file::{Durability, FileStore};
 use crate::store::lock::{Lock, path_of as path_of_lock};
-use crate::store::{Store, StoreError};
+use crate::store::{self, Owner, Store, StoreError};
+use crate::sys::process;
 
 /// What an import does, or would do, with one checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +85,7 @@ pub fn import(backup: &str, into: &str, dry_run: bool) -> Result<Import, Error> 
         )),
         other => Error::new(format_args!("{store_name}: {other}")),
     };
-    if let (Some(path), true) = (path_of(&place), dry_run) {
+    if let (Some(path), true) = (place.path(), dry_run) {
         if path_of_lock(&path).exists() {
             Lock::take(&path).map_err(fails)?;
         }
@@ -96,11 +97,12 @@ pub fn import(backup: &str, into: &str, dry_run: bool) -> Result<Import, Error> 
         return Ok(plan(store_name, &states, &before));
     }
     // As long as it is held, no pair begins with the store.
-    let _lock = path_of(&place)
+    let _lock = place
+        .path()
         .map(|path| Lock::take(&path))
         .transpose()
         .map_err(fails)?;
-    let mut store = open(place)?;
+    let mut store = open(&place)?;
     let before = store.load().map_err(fails)?;
     let import = plan(store_name.clone(), &states, &before);
     if dry_run {
@@ -146,31 +148,15 @@ fn plan(store: String, states: &[Stored], before: &[Stored]) -> Import {
     }
 }
 
-/// The path that the lock of a store stands beside.
-fn path_of(place: &Place) -> Option<PathBuf> {
-    match place {
-        Place::Memory | Place::Postgres(_) => None,
-        Place::Shm(name) => Some(Path::new("/dev/shm").join(name)),
-        Place::File(path) | Place::Sqlite(path) => Some(path.clone()),
-    }
-}
-
-fn open(place: Place) -> Result<Box<dyn Store>, Error> {
-    match place {
-        Place::Memory => Err(Error::new(
-            "`memory` is no store to import into: what is there ends with its pair",
-        )),
-        Place::Shm(_) => {
-            let path = path_of(&place).unwrap_or_default();
-            Ok(Box::new(FileStore::new(path, Durability::Memory)))
-        }
-        Place::File(path) => Ok(Box::new(FileStore::new(path, Durability::Disk))),
-        #[cfg(feature = "sqlite")]
-        Place::Sqlite(path) => Ok(Box::new(crate::store::sqlite::SqliteStore::new(path))),
-        // Of what is not built in, `Place::parse` has refused the name already.
-        #[allow(unreachable_patterns)]
-        _ => Err(Error::new(
-            "this command imports into files, shared memory and SQLite databases only",
-        )),
-    }
+fn open(place: &Place) -> Result<Box<dyn Store>, Error> {
+    // Nobody else has this name, and nothing of it is to be gone on with.
+    let token = format!("import by process {}", process::pid());
+    let owner = Owner {
+        token: &token,
+        watchdog: process::pid(),
+        is_first: true,
+    };
+    store::open_place(place, owner).ok_or_else(|| {
+        Error::new("`memory` is no store to import into: what is there ends with its pair")
+    })
 }

@@ -16,7 +16,7 @@ pub use crate::state::recovery::Source;
 use crate::state::stored::Stored;
 pub use backup::{Import, Step, export, import};
 pub use place::read;
-pub use status::{Death, Life, Outages, Report, status};
+pub use status::{Death, Life, Outages, Report, Store, status};
 pub use view::{Fields, List, Look, View};
 
 /// What was found at one place.

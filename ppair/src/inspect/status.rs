@@ -34,6 +34,21 @@ pub struct Report {
     pub last_death: Option<Death>,
     /// Times without a worker.
     pub outages: Outages,
+    /// How its store is doing; `None` if it has none.
+    pub store: Option<Store>,
+}
+
+/// How the store of a pair is doing.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// Commits of all hard states together that are in the store.
+    pub generation: u64,
+    /// How long ago something was stored last; `None` if this pair has stored nothing yet.
+    pub age: Option<Duration>,
+    /// Why it fails, if it does.
+    pub failure: Option<String>,
+    /// How often in a row, and for how long; 0 if it works.
+    pub failures: (u64, Duration),
 }
 
 /// A process that lives.
@@ -91,7 +106,18 @@ pub fn status(pid: i32) -> Result<Report, Error> {
         now: clock::now(),
         wall: Timestamp::now(),
     };
-    Ok(clocks.report(&report, generation))
+    let mut report = clocks.report(&report, generation);
+    report.store = segment.delivery().map(|(delivery, reason)| Store {
+        generation: segment.stored_generation(),
+        age: delivery.saved_at.map(|at| clocks.ago(at)),
+        failure: delivery.is_failing().then(|| reason.unwrap_or_default()),
+        failures: if delivery.is_failing() {
+            (delivery.failures, clocks.ago(delivery.failing_since))
+        } else {
+            (0, Duration::ZERO)
+        },
+    });
+    Ok(report)
 }
 
 /// The clock that all processes share, and the wall clock, at one moment.
@@ -152,6 +178,7 @@ impl Clocks {
                 mean: times.map(|times| tally.outage_sum / times),
                 max: tally.longest_outage,
             },
+            store: None,
         }
     }
 }

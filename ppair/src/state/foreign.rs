@@ -10,13 +10,14 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::blob::{self, blob_words};
 use super::commit::Published;
+use super::delivery::{self, Delivery};
 use super::descriptor::{Descriptor, Undecodable};
 use super::recovery::Source;
 use super::redo::Chain;
 use super::region::{ALL_SLOTS, FINGERPRINT, LINE_WORDS, Region, SIZE, SLOTS, Shape};
 use super::segment::{
-    FIRST_REGION, FORMAT, HEADER_FORMAT, HEADER_MAGIC, HEADER_REGIONS, HEADER_SIZE, MAGIC, STATUS,
-    given_in, words_of,
+    DELIVERY, FIRST_REGION, FORMAT, HEADER_FORMAT, HEADER_MAGIC, HEADER_REGIONS, HEADER_SIZE,
+    MAGIC, STATUS, given_in, words_of,
 };
 use super::status::{self, Report, Status};
 use super::stored::Stored;
@@ -120,6 +121,22 @@ impl Foreign {
             }
             std::thread::yield_now();
         }
+    }
+
+    /// What the keeper says, with the reason of the last failure; `None` if there is none, or it has said nothing yet.
+    pub(crate) fn delivery(&self) -> Option<(delivery::Report, Option<String>)> {
+        let words = words_of(&self.mapping).get(DELIVERY..DELIVERY + delivery::WORDS)?;
+        let delivery = Delivery::new(Words::open(words))?;
+        let report = delivery.report();
+        (report.begun != 0).then(|| (report, delivery.reason()))
+    }
+
+    /// The generations that are in the store, of all hard states together.
+    pub(crate) fn stored_generation(&self) -> u64 {
+        let regions = self.places.iter().filter_map(|place| self.region(place));
+        regions.fold(0, |sum: u64, region| {
+            sum.wrapping_add(region.stored().max(region.base().unwrap_or(0)))
+        })
     }
 
     /// All hard states, each as it was committed at some moment of this call.

@@ -193,19 +193,21 @@ pub(crate) struct Owner<'a> {
 }
 
 /// Makes the store that was chosen; `None` if it is `memory`, or this program has no such store.
-#[cfg_attr(not(feature = "postgres"), allow(unused_variables))]
 pub(crate) fn open(choice: &Choice, owner: Owner<'_>) -> Option<Box<dyn Store>> {
     if let Some(make) = choice.maker() {
         return Some(make());
     }
-    let place = choice.place()?;
-    let path = place.path();
-    Some(match (place, path) {
-        (Place::Memory, _) => return None,
+    open_place(&choice.place()?, owner)
+}
+
+/// As [`open`], for a place.
+#[cfg_attr(not(feature = "postgres"), allow(unused_variables))]
+pub(crate) fn open_place(place: &Place, owner: Owner<'_>) -> Option<Box<dyn Store>> {
+    Some(match (place, place.path()) {
         (Place::Shm(_), Some(path)) => Box::new(FileStore::new(path, Durability::Memory)),
-        (Place::File(path), _) => Box::new(FileStore::new(path, Durability::Disk)),
+        (Place::File(_), Some(path)) => Box::new(FileStore::new(path, Durability::Disk)),
         #[cfg(feature = "sqlite")]
-        (Place::Sqlite(path), _) => Box::new(sqlite::SqliteStore::new(path)),
+        (Place::Sqlite(_), Some(path)) => Box::new(sqlite::SqliteStore::new(path)),
         #[cfg(feature = "postgres")]
         (Place::Postgres(address), _) => {
             let holder = postgres::Holder {
@@ -213,9 +215,8 @@ pub(crate) fn open(choice: &Choice, owner: Owner<'_>) -> Option<Box<dyn Store>> 
                 process: owner.watchdog,
                 is_first: owner.is_first,
             };
-            Box::new(postgres::PostgresStore::new(&address, holder))
+            Box::new(postgres::PostgresStore::new(address, holder))
         }
-        #[allow(unreachable_patterns, reason = "what a feature is missing for")]
         _ => return None,
     })
 }

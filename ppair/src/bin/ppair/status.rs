@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use ppair::inspect::{self, Death, Life, Report};
+use ppair::inspect::{self, Death, Life, Report, Store};
 
 use crate::Failure;
 use crate::json::Json;
@@ -31,6 +31,15 @@ fn to_json(report: &Report) -> Json<'_> {
             ("at", Json::text(death.at)),
             ("ago", Json::seconds(death.ago)),
             ("what", Json::text(&death.sentence)),
+        ])
+    };
+    let store = |store: &Store| {
+        Json::Object(vec![
+            ("generation", store.generation.into()),
+            ("age", Json::maybe(store.age, Json::seconds)),
+            ("failure", Json::maybe(store.failure.as_ref(), Json::text)),
+            ("failures", store.failures.0.into()),
+            ("failing_for", Json::seconds(store.failures.1)),
         ])
     };
     let outages = &report.outages;
@@ -61,6 +70,7 @@ fn to_json(report: &Report) -> Json<'_> {
                 ("max", Json::maybe(outages.max, Json::seconds)),
             ]),
         ),
+        ("store", Json::maybe(report.store.as_ref(), store)),
     ])
 }
 
@@ -125,6 +135,23 @@ fn print(report: &Report, out: &mut impl Write) -> Result<(), Failure> {
         say(
             "outage",
             format!("last {last}, mean {}, longest {}", span(mean), span(max)),
+        )?;
+    }
+    if let Some(store) = &report.store {
+        let age = store
+            .age
+            .map_or_else(String::new, |age| format!(", stored {} ago", span(age)));
+        let failure = store.failure.as_ref().map_or_else(String::new, |reason| {
+            let (failures, time) = store.failures;
+            format!(
+                "; it fails for {}, {failures} times: {}",
+                span(time),
+                crate::show::plain(reason)
+            )
+        });
+        say(
+            "store",
+            format!("generation {}{age}{failure}", store.generation),
         )?;
     }
     Ok(())
