@@ -12,7 +12,7 @@
 //! ten, once that one is stored. It ends at the N-th transfer of its life (0: never), and crashes its worker after each K-th (0: never), each time in another
 //! way. NAME is what the option `store` takes: `file:PATH`, `shm:NAME`. Defaults: `file:ledger.state`, N 0, K 0, 1 ms.
 //!
-//! How to crash it: `kill -9` the worker, the watch dog, or the keeper, which `ps -C ppair-keeper` finds; or all of them: `pkill -9 ledger; pkill -9 ppair-keeper`.
+//! How to crash it: `kill -9` the worker, the watch dog, or the keeper, which `ps -C ppair-keeper` finds; or all of them: `pkill -9 'ledger|ppair-keeper'`.
 //! Start it again if it has ended, with the same store.
 //!
 //! What one then sees: each worker begins with an audit, which prints
@@ -50,6 +50,8 @@ Moves money between accounts, and prints the numbers of some transfers once they
 const ACCOUNTS: usize = 10_000;
 /// What is in each account on the first day.
 const DEPOSIT: i64 = 100_000;
+/// What is in all of them, on each day.
+const TOTAL: i64 = 1_000_000_000;
 const TELLERS: usize = 4;
 /// One transfer in so many is confirmed.
 const CONFIRM: u64 = 10;
@@ -67,11 +69,13 @@ struct Ledger {
 
 impl Default for Ledger {
     fn default() -> Self {
-        Self {
+        // A constant: a value of this size is not to be put together on the stack.
+        const FIRST_DAY: Ledger = Ledger {
             transfers: 0,
             confirmed: 0,
             balances: [DEPOSIT; ACCOUNTS],
-        }
+        };
+        FIRST_DAY
     }
 }
 
@@ -179,11 +183,8 @@ fn audit(ledger: &Checkpoint<Ledger>) -> Result<String, String> {
             ledger.balances.iter().copied().min(),
         )
     });
-    let first_day: i64 = [DEPOSIT; ACCOUNTS].iter().sum();
-    if sum != first_day {
-        return Err(format!(
-            "audit failed: the sum is {sum}, and was {first_day}"
-        ));
+    if sum != TOTAL {
+        return Err(format!("audit failed: the sum is {sum}, and was {TOTAL}"));
     }
     if least < Some(0) {
         return Err("audit failed: an account is overdrawn".to_owned());

@@ -47,6 +47,13 @@ impl Told {
         );
         self.audits += 1;
     }
+
+    #[track_caller]
+    fn hear_all(&mut self, end: &End) {
+        for line in stdout_lines(end) {
+            self.hear(line);
+        }
+    }
 }
 
 /// The store of a bank, and what it has told.
@@ -117,9 +124,7 @@ fn ends_at_the_last_transfer_and_goes_on_from_it() {
             .fixture(&format!("--transfers {transfers} --pace 0"))
             .run();
         end.expect_code(0);
-        stdout_lines(&end)
-            .iter()
-            .for_each(|line| bank.told.hear(line));
+        bank.told.hear_all(&end);
     }
     assert_eq!(bank.told.audits, 3);
     let end = bank.fixture("--transfers 500").run();
@@ -137,9 +142,7 @@ fn the_books_agree_after_crashes_of_each_kind() {
         .fixture("--transfers 500 --crash-every 30 --pace 0")
         .run();
     end.expect_code(0);
-    stdout_lines(&end)
-        .iter()
-        .for_each(|line| bank.told.hear(line));
+    bank.told.hear_all(&end);
     assert!(bank.told.audits > 8, "{:?}", bank.told);
     assert!(bank.told.confirmed > 0);
 }
