@@ -5,7 +5,6 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use postgres::{Client, NoTls};
@@ -13,18 +12,6 @@ use ppair::__private::{Choice, open_store};
 use ppair::{HardState, Store, StoreError, Stored};
 use ppair_tests::postgres::Server;
 use ppair_tests::{Power, Signal, lacks};
-
-/// A server that tests share which run at the same time; `None` where there is none.
-fn shared() -> Option<Arc<Server>> {
-    static SERVER: Mutex<Weak<Server>> = Mutex::new(Weak::new());
-    let mut shared = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(server) = shared.upgrade() {
-        return Some(server);
-    }
-    let server = Arc::new(Server::start()?);
-    *shared = Arc::downgrade(&server);
-    Some(server)
-}
 
 /// The store at an address, for the first keeper of a pair or a later one.
 fn open(address: &str, pair: &str, is_first: bool) -> Box<dyn Store> {
@@ -104,7 +91,9 @@ where
 
 #[test]
 fn what_is_saved_is_loaded_by_the_next_pair() {
-    let Some(server) = shared() else { return };
+    let Some(server) = Server::shared() else {
+        return;
+    };
     let (one, other) = (Stored::of(&7_u64, 3), Stored::of(&8_u32, 5));
     let mut store = open(&at(&server, "trip"), "a", true);
     assert_eq!(store.load(), Ok(vec![]));
@@ -121,7 +110,9 @@ fn what_is_saved_is_loaded_by_the_next_pair() {
 
 #[test]
 fn an_address_may_be_a_list_of_settings_and_shows_no_password() {
-    let Some(server) = shared() else { return };
+    let Some(server) = Server::shared() else {
+        return;
+    };
     let address = format!(
         "host={} user=ppair password=secret dbname=postgres ppair_table=list",
         server.host()
@@ -133,7 +124,9 @@ fn an_address_may_be_a_list_of_settings_and_shows_no_password() {
 
 #[test]
 fn what_has_not_changed_is_not_written_again() {
-    let Some(server) = shared() else { return };
+    let Some(server) = Server::shared() else {
+        return;
+    };
     let mut store = ready(&server, "changed", "a");
     let both = [Stored::of(&7_u64, 3), Stored::of(&8_u32, 5)];
     store.save(&both).unwrap();
@@ -149,7 +142,9 @@ fn what_has_not_changed_is_not_written_again() {
 
 #[test]
 fn a_checkpoint_is_set_aside_once_and_kept() {
-    let Some(server) = shared() else { return };
+    let Some(server) = Server::shared() else {
+        return;
+    };
     let (old, same_generation) = (Stored::of(&7_u64, 3), Stored::of(&8_u64, 3));
     let mut store = ready(&server, "aside", "a");
     store.save(std::slice::from_ref(&old)).unwrap();
@@ -169,7 +164,9 @@ fn a_checkpoint_is_set_aside_once_and_kept() {
 
 #[test]
 fn sixty_four_mebibytes_fit() {
-    let Some(server) = shared() else { return };
+    let Some(server) = Server::shared() else {
+        return;
+    };
     let big = big::<{ 64 << 20 }>(3);
     let mut store = ready(&server, "large", "a");
     store.save(std::slice::from_ref(&big)).unwrap();
@@ -178,7 +175,9 @@ fn sixty_four_mebibytes_fit() {
 
 #[test]
 fn a_second_pair_is_refused_by_name_until_the_first_is_gone() {
-    let Some(server) = shared() else { return };
+    let Some(server) = Server::shared() else {
+        return;
+    };
     let mut first = ready(&server, "pairs", "a");
     let mut second = open(&at(&server, "pairs"), "b", true);
     // Another name of the same table.
@@ -196,7 +195,9 @@ fn a_second_pair_is_refused_by_name_until_the_first_is_gone() {
 
 #[test]
 fn a_connection_that_has_the_lock_without_the_row_is_named_by_what_the_server_knows() {
-    let Some(server) = shared() else { return };
+    let Some(server) = Server::shared() else {
+        return;
+    };
     drop(ready(&server, "lock", "a"));
     let mut other = connect(&server);
     let take = "SET application_name = 'ppair:4711@elsewhere'; \
@@ -211,7 +212,9 @@ fn a_connection_that_has_the_lock_without_the_row_is_named_by_what_the_server_kn
 
 #[test]
 fn pairs_with_tables_of_their_own_share_a_database() {
-    let Some(server) = shared() else { return };
+    let Some(server) = Server::shared() else {
+        return;
+    };
     let schema = "CREATE SCHEMA apart";
     connect(&server).batch_execute(schema).unwrap();
     let tables = ["user", "ppair_checkpoint", "apart.user"];
@@ -226,7 +229,9 @@ fn pairs_with_tables_of_their_own_share_a_database() {
 
 #[test]
 fn of_many_that_come_at_once_one_gets_it() {
-    let Some(server) = shared() else { return };
+    let Some(server) = Server::shared() else {
+        return;
+    };
     for table in ["race_a", "race_b", "race_c"] {
         let address = at(&server, table);
         let taken = std::sync::Barrier::new(4);
@@ -251,7 +256,9 @@ fn of_many_that_come_at_once_one_gets_it() {
 
 #[test]
 fn the_next_keeper_of_a_pair_takes_over_from_one_that_hangs() {
-    let Some(server) = shared() else { return };
+    let Some(server) = Server::shared() else {
+        return;
+    };
     let mut hangs = ready(&server, "keeper", "a");
     hangs.save(&[Stored::of(&7_u64, 3)]).unwrap();
     let mut next = open(&at(&server, "keeper"), "a", false);
@@ -261,7 +268,9 @@ fn the_next_keeper_of_a_pair_takes_over_from_one_that_hangs() {
 
 #[test]
 fn a_later_keeper_takes_nothing_over_from_another_pair() {
-    let Some(server) = shared() else { return };
+    let Some(server) = Server::shared() else {
+        return;
+    };
     drop(ready(&server, "later", "a"));
     let holder = held(open(&at(&server, "later"), "b", false).load());
     assert_eq!(holder, format!("{}, which has taken it over", own_name()));
@@ -269,7 +278,9 @@ fn a_later_keeper_takes_nothing_over_from_another_pair() {
 
 #[test]
 fn who_has_lost_the_tables_to_another_pair_writes_nothing_more() {
-    let Some(server) = shared() else { return };
+    let Some(server) = Server::shared() else {
+        return;
+    };
     let mut loses = ready(&server, "fence", "a");
     loses.save(&[Stored::of(&7_u64, 3)]).unwrap();
     let end = "SELECT pg_terminate_backend(backend) FROM fence_holder";
@@ -305,7 +316,9 @@ fn who_has_lost_the_tables_to_another_pair_writes_nothing_more() {
 
 #[test]
 fn a_connection_that_was_closed_is_made_anew() {
-    let Some(server) = shared() else { return };
+    let Some(server) = Server::shared() else {
+        return;
+    };
     let mut store = ready(&server, "closed", "a");
     store.save(&[Stored::of(&7_u64, 3)]).unwrap();
     let end = "SELECT pg_terminate_backend(backend) FROM closed_holder";
@@ -359,7 +372,9 @@ fn a_server_that_hangs_is_not_waited_for_without_end() {
 
 #[test]
 fn a_locked_table_fails_soon_and_works_later() {
-    let Some(server) = shared() else { return };
+    let Some(server) = Server::shared() else {
+        return;
+    };
     let mut store = ready(&server, "locked", "a");
     store.save(&[Stored::of(&7_u64, 3)]).unwrap();
     let mut other = connect(&server);
@@ -391,7 +406,9 @@ impl Drop for Unmount<'_> {
 #[test]
 fn a_full_disk_fails_and_what_was_saved_stays() {
     let test = "a_full_disk_fails_and_what_was_saved_stays";
-    let Some(server) = shared() else { return };
+    let Some(server) = Server::shared() else {
+        return;
+    };
     let small = server.room("small");
     let mount = |arguments: &[&str], folder: &Path| {
         let mut mount = Command::new("mount");
@@ -430,7 +447,9 @@ fn a_full_disk_fails_and_what_was_saved_stays() {
 
 #[test]
 fn who_may_not_is_told_why() {
-    let Some(server) = shared() else { return };
+    let Some(server) = Server::shared() else {
+        return;
+    };
     connect(&server)
         .batch_execute(
             "CREATE ROLE locked LOGIN PASSWORD 'right'; CREATE ROLE guest LOGIN; CREATE TABLE theirs (name text)",
@@ -465,7 +484,9 @@ fn who_may_not_is_told_why() {
 
 #[test]
 fn who_may_only_read_and_write_needs_no_more() {
-    let Some(server) = shared() else { return };
+    let Some(server) = Server::shared() else {
+        return;
+    };
     drop(ready(&server, "granted", "a"));
     connect(&server)
         .batch_execute(
@@ -488,7 +509,9 @@ fn who_may_only_read_and_write_needs_no_more() {
 
 #[test]
 fn tables_of_another_shape_are_refused() {
-    let Some(server) = shared() else { return };
+    let Some(server) = Server::shared() else {
+        return;
+    };
     for (number, (made, expected)) in [
         ("CREATE TABLE $ (id int)", r#"column "name" does not exist"#),
         (
@@ -527,7 +550,9 @@ fn tables_of_another_shape_are_refused() {
 
 #[test]
 fn what_is_unknown_or_damaged_is_refused() {
-    let Some(server) = shared() else { return };
+    let Some(server) = Server::shared() else {
+        return;
+    };
     let mut store = ready(&server, "odd", "a");
     store.save(&[Stored::of(&7_u64, 3)]).unwrap();
     drop(store);
