@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::{Keeping, carry};
 use crate::config::Options;
 use crate::event::Event as Say;
-use crate::exit;
+use crate::exit::{self, Exit};
 use crate::log::say;
 use crate::state::segment::{RegionSpec, Segment};
 use crate::state::stored::Stored;
@@ -15,10 +15,13 @@ use crate::store::lock::Lock;
 use crate::sys::channel::Channel;
 use crate::sys::fork::{Side, fork};
 use crate::sys::process::Alone;
-use crate::sys::{children, random, signal, wait};
+use crate::sys::wait::Reaped;
+use crate::sys::{children, process, random, signal, wait};
 
-/// How long a lock is waited for whose pair is gone: its keeper stores what that has committed last.
+/// How long a store is waited for whose pair is gone: its keeper stores what that has committed last, or a server has not noticed yet.
 const WAIT_FOR_LAST_KEEPER: Duration = Duration::from_secs(10);
+/// How long it is waited for in any case: a process that was just killed is there for a moment longer.
+const WAIT_FOR_DEATH: Duration = Duration::from_millis(200);
 
 /// Why no pair may begin.
 #[derive(Debug)]
@@ -72,7 +75,7 @@ pub(crate) fn begin(
     let name = choice.shown();
     let refuse = |error: StoreError| refusal(&name, &error);
     let lock = match choice.place().and_then(|place| place.path()) {
-        Some(path) => Some(take_lock(&path).map_err(refuse)?),
+        Some(path) => Some(when_free(|| Lock::take(&path)).map_err(refuse)?),
         None => None,
     };
     let channel = Channel::new()
@@ -89,19 +92,19 @@ pub(crate) fn begin(
         Ok(Side::Child) => carry::first(keeping, specs),
         Ok(Side::Parent(pid)) => {
             keeping.set_pid(pid);
+            let mut end = None;
             let mut is_gone = || {
-                let is_gone = !matches!(wait::reap(pid), Ok(None));
+                let reaped = wait::reap(pid);
+                let is_gone = !matches!(reaped, Ok(None));
                 if is_gone {
                     keeping.set_pid(0);
+                    end = reaped.ok().flatten();
                 }
                 is_gone
             };
-            keeping
-                .channel
-                .wait_for_report(&mut is_gone)
-                .map_err(|_| {
-                    StoreError::failed("the process that reads it died; what it said last is above")
-                })
+            let report = keeping.channel.wait_for_report(&mut is_gone);
+            report
+                .map_err(|_| died(end))
                 .and_then(|report| decode(&report))
                 .map(|(name, loaded)| {
                     keeping.set_name(name);
@@ -109,32 +112,57 @@ pub(crate) fn begin(
                 })
         }
         // Where no process can be forked, this one reads what is stored: it is about to serve as the worker.
-        Err(_) => keeping.open_store(true).load(),
+        Err(_) => when_free(|| keeping.open_store(true).load()),
     };
     // If the keeper is still there after an error, it ends as soon as this process does.
     Ok((keeping, loaded.map_err(refuse)?))
 }
 
-/// Takes the lock of a store. If only the keeper of a pair that is gone has it, that is waited for.
-fn take_lock(path: &std::path::Path) -> Result<Lock, StoreError> {
+/// Why there is no report.
+fn died(end: Option<Reaped>) -> StoreError {
+    let how = match end.map(|end| Exit::from_status(end.status)) {
+        Some(Exit::Signal { signal, .. }) => format!("was killed by {}", signal::Name(signal)),
+        Some(Exit::Code(code)) => format!("exited with {code}; what it said of it is above"),
+        None => "is gone".to_owned(),
+    };
+    StoreError::failed(format_args!("the process that reads it {how}"))
+}
+
+/// Takes a store, or its lock. If only what is left of a pair that is gone has it, that is waited for.
+pub(super) fn when_free<T>(
+    mut take: impl FnMut() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
     let begin = Instant::now();
     loop {
-        match Lock::take(path) {
-            Err(StoreError::Held { holder })
-                if begin.elapsed() < WAIT_FOR_LAST_KEEPER
-                    && pid_of(&holder).is_some_and(children::is_gone) =>
-            {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            other => return other,
+        let taken = take();
+        let Err(StoreError::Held { holder }) = &taken else {
+            return taken;
+        };
+        let patience = if has_died(holder) {
+            WAIT_FOR_LAST_KEEPER
+        } else {
+            WAIT_FOR_DEATH
+        };
+        if begin.elapsed() >= patience {
+            return taken;
         }
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// The process that [`Lock`] says has it.
-fn pid_of(holder: &str) -> Option<i32> {
-    let (pid, _) = holder.strip_prefix("process ")?.split_once(' ')?;
-    pid.parse().ok().filter(|pid| *pid > 0)
+/// Whether the watch dog is gone that is named so: `process 4711 (program)`, or `process 4711 on host name` if that is this machine.
+fn has_died(holder: &str) -> bool {
+    let said = holder
+        .strip_prefix("process ")
+        .and_then(|rest| rest.split_once(' '));
+    let Some((pid, rest)) = said else {
+        return false;
+    };
+    let is_here = match rest.strip_prefix("on host ") {
+        Some(host) => host.split(' ').next() == Some(process::host_name().as_str()),
+        None => true,
+    };
+    is_here && pid.parse().is_ok_and(children::is_gone)
 }
 
 const LOADED: u8 = 0;
@@ -211,6 +239,28 @@ mod tests {
         ] {
             let report = decode(&encode("a name", &loaded));
             assert_eq!(report, loaded.map(|loaded| ("a name".to_owned(), loaded)));
+        }
+    }
+
+    #[test]
+    fn only_a_holder_of_this_machine_is_known_to_have_died() {
+        let (own, here) = (process::pid(), process::host_name());
+        // Ids end far below that (proc_sys_kernel(5), `pid_max`).
+        let gone = i32::MAX;
+        for (holder, died) in [
+            (format!("process {own} (service)"), false),
+            (format!("process {gone} (service)"), true),
+            (format!("process {own} on host {here} (backend 12)"), false),
+            (format!("process {gone} on host {here} (backend 12)"), true),
+            (format!("process {gone} on host {here}"), true),
+            (
+                format!("process {gone} on host another-one (backend 12)"),
+                false,
+            ),
+            ("a process that has not said its name".to_owned(), false),
+            (String::new(), false),
+        ] {
+            assert_eq!(has_died(&holder), died, "{holder}");
         }
     }
 

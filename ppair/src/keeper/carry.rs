@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::begin::encode;
+use super::begin::{encode, when_free};
 use super::{Keeping, LOOK_AGAIN, newest};
 use crate::event::Event as Say;
 use crate::last_words;
@@ -29,7 +29,7 @@ const SLOW: Duration = Duration::from_secs(10);
 pub(super) fn first(keeping: &'static Keeping, specs: &[RegionSpec]) -> ! {
     run(keeping, || {
         let mut store = keeping.open_store(true);
-        let loaded = store.load();
+        let loaded = when_free(|| store.load());
         keeping.channel.report(&encode(&store.name(), &loaded))?;
         let Ok(loaded) = loaded else { return Ok(1) };
         let Some(file) = keeping.channel.take_over()? else {

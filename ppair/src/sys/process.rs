@@ -68,6 +68,15 @@ pub(crate) fn give_way() {
     let _ = unsafe { libc::syscall(libc::SYS_sched_yield) };
 }
 
+/// What this machine is called.
+pub(crate) fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "unknown".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
 /// What this thread is called, in `ps` and `/proc`.
 pub(crate) fn set_name(name: &CStr) {
     // SAFETY: the call reads the text up to its zero, and copies it. Whether it works is of no importance.

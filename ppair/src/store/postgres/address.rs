@@ -8,6 +8,7 @@ use ::postgres::config::SslMode;
 
 use super::PATIENCE;
 use crate::store::StoreError;
+use crate::sys::process;
 
 /// The parameter that names the table.
 const TABLE: &str = "ppair_table";
@@ -80,7 +81,7 @@ impl Address {
         if config.get_tcp_user_timeout().is_none() {
             config.tcp_user_timeout(Duration::from_secs(15));
         }
-        config.application_name(&application_name(process, &host_name()));
+        config.application_name(&application_name(process, &process::host_name()));
         // What the server remarks is nobody's business: the keeper has no log of its own.
         config.notice_callback(|_| {});
         Ok(Self { config, table })
@@ -225,15 +226,6 @@ fn application_name(process: i32, host: &str) -> String {
         name.pop();
     }
     name
-}
-
-/// What this machine is called.
-pub(super) fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    match name.trim() {
-        "" => "unknown".to_owned(),
-        name => name.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ fn what_is_given_goes_before_what_ppair_would_choose() {
     assert_eq!(config.get_connect_timeout(), Some(&PATIENCE));
     assert_eq!(config.get_keepalives_idle(), Duration::from_secs(15));
     let name = config.get_application_name().unwrap();
-    assert_eq!(name, application_name(4711, &host_name()));
+    assert_eq!(name, application_name(4711, &process::host_name()));
     let config = parsed("host=h connect_timeout=9 keepalives_idle=99").config;
     let nine = Duration::from_secs(9);
     assert_eq!(config.get_connect_timeout(), Some(&nine));

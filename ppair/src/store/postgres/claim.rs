@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use ::postgres::{Client, GenericClient, Transaction};
 
 use super::Holder;
-use super::address::{self, Table};
+use super::address::Table;
 use super::error::Problem;
 use super::tables;
 use crate::store::StoreError;
+use crate::sys::process;
 
 /// The version of the tables.
 const FORMAT: i32 = 1;
@@ -54,7 +55,7 @@ pub(super) fn take(client: &mut Client, table: &Table, holder: &Holder) -> Resul
     let shown = format!(
         "process {} on host {}",
         holder.process,
-        address::host_name()
+        process::host_name()
     );
     let values: [&(dyn ::postgres::types::ToSql + Sync); 3] = [&FORMAT, &holder.token, &shown];
     let done = transaction.execute(&statement, &values);
