@@ -20,6 +20,7 @@ pub(crate) struct Subject {
 
 impl Subject {
     /// Makes so many commits in each round. `commit` makes the one with this number.
+    #[allow(dead_code, reason = "not every benchmark has such")]
     pub(crate) fn new(
         name: impl Into<String>,
         batch: u32,

@@ -13,29 +13,34 @@ mod pairs;
 #[path = "../common/rounds.rs"]
 mod rounds;
 
+use std::path::Path;
+
+use ppair_tests::postgres::Server;
 pub(crate) use rounds::Subject;
 use rounds::{Group, run};
 
 fn main() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     let path = folder.path();
+    // Without one it is left out.
+    let server = Server::start();
     let groups = [
         // A round takes longer than the store's interval, so that there is a save in it.
         Group::new("behind-64", 40, 0, || {
-            pairs::behind(path, "small", 6_000_000)
+            pairs::behind(path, server.as_ref(), "small", 6_000_000)
         }),
         Group::new("behind-64-of-1MiB", 40, 0, || {
-            pairs::behind(path, "part", 1_500_000)
+            pairs::behind(path, server.as_ref(), "part", 1_500_000)
         }),
-        Group::new("durable-1", 30, 0, || durable(path, 1)),
-        Group::new("durable-16", 30, 0, || durable(path, 16)),
+        Group::new("durable-1", 30, 0, || durable(path, server.as_ref(), 1)),
+        Group::new("durable-16", 30, 0, || durable(path, server.as_ref(), 16)),
     ];
     run("store", &groups, path);
 }
 
-fn durable(folder: &std::path::Path, threads: u32) -> Vec<Subject> {
+fn durable(folder: &Path, server: Option<&Server>, threads: u32) -> Vec<Subject> {
     let mut subjects = vec![bare::write_and_sync(folder, threads)];
-    subjects.extend(pairs::durable(folder, threads));
+    subjects.extend(pairs::durable(folder, server, threads));
     subjects.push(bare::sqlite(folder, threads));
     subjects
 }

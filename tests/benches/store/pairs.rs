@@ -1,9 +1,11 @@
 //! Pairs with a store.
 
 use std::path::Path;
-
-use ppair_tests::{Fixture, Running};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+
+use ppair_tests::postgres::Server;
+use ppair_tests::{Fixture, Running};
 
 use crate::Subject;
 use crate::bare::BATCH;
@@ -29,7 +31,7 @@ fn round(pair: &mut Running, line: &str, commits: u32) -> f64 {
 }
 
 /// Each has its own, also if the same is asked for once more: the first is still there then.
-fn stores(folder: &Path, names: &[&str]) -> Vec<(String, String)> {
+fn stores(folder: &Path, server: Option<&Server>, names: &[&str]) -> Vec<(String, String)> {
     let folder = tempfile::tempdir_in(folder).expect("a folder").keep();
     let store = |name: &&str| {
         let place = match *name {
@@ -42,17 +44,29 @@ fn stores(folder: &Path, names: &[&str]) -> Vec<(String, String)> {
         };
         ((*name).to_owned(), place)
     };
-    names.iter().map(store).collect()
+    let mut stores: Vec<_> = names.iter().map(store).collect();
+    if let Some(server) = server {
+        static TABLES: AtomicU32 = AtomicU32::new(0);
+        let table = TABLES.fetch_add(1, Ordering::Relaxed);
+        let place = format!("{}&ppair_table=bench_{table}", server.url());
+        stores.push(("postgres".to_owned(), place));
+    }
+    stores
 }
 
 /// Commits that wait for nobody, in a pair with each store.
-pub(crate) fn behind(folder: &Path, what: &'static str, commits: u32) -> Vec<Subject> {
-    let stores = stores(folder, &["memory", "shm", "file", "sqlite"]);
+pub(crate) fn behind(
+    folder: &Path,
+    server: Option<&Server>,
+    what: &'static str,
+    commits: u32,
+) -> Vec<Subject> {
+    let stores = stores(folder, server, &["memory", "shm", "file", "sqlite"]);
     let subject = |(name, store): (String, String)| {
         let state = if what == "part" { "big" } else { "small" };
         let line = format!("{what} {commits}");
         let mut pair: Option<Running> = None;
-        Subject::measured(format!("`{name}`"), move || {
+        Subject::measured(name, move || {
             let pair = pair.get_or_insert_with(|| start(&store, state));
             round(pair, &line, commits)
         })
@@ -61,12 +75,12 @@ pub(crate) fn behind(folder: &Path, what: &'static str, commits: u32) -> Vec<Sub
 }
 
 /// Commits that wait until they are stored.
-pub(crate) fn durable(folder: &Path, threads: u32) -> Vec<Subject> {
-    let stores = stores(folder, &["file", "sqlite"]);
+pub(crate) fn durable(folder: &Path, server: Option<&Server>, threads: u32) -> Vec<Subject> {
+    let stores = stores(folder, server, &["file", "sqlite"]);
     let subject = |(name, store): (String, String)| {
         let line = format!("durable {threads} {BATCH}");
         let mut pair: Option<Running> = None;
-        Subject::measured(format!("`{name}`: `commit_durable`"), move || {
+        Subject::measured(format!("{name}: commit_durable"), move || {
             let pair = pair.get_or_insert_with(|| start(&store, "small"));
             round(pair, &line, threads * BATCH)
         })
