@@ -48,7 +48,7 @@ fn stores(folder: &Path, server: Option<&Server>, names: &[&str]) -> Vec<(String
     if let Some(server) = server {
         static TABLES: AtomicU32 = AtomicU32::new(0);
         let table = TABLES.fetch_add(1, Ordering::Relaxed);
-        let place = format!("{}&ppair_table=bench_{table}", server.url());
+        let place = format!("{}?ppair_table=bench_{table}", server.url());
         stores.push(("postgres".to_owned(), place));
     }
     stores
