@@ -222,6 +222,14 @@ pub fn eventually<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Opt
     }
 }
 
+/// The keeper of a pair: the child of its watch dog that carries the checkpoints.
+#[must_use]
+pub fn keeper(watchdog: Pid) -> Option<Pid> {
+    let name = |pid: Pid| fs::read_to_string(format!("/proc/{pid}/comm")).ok();
+    let is_keeper = |pid: &Pid| is_alive(*pid) && name(*pid).as_deref() == Some("ppair-keeper\n");
+    children(watchdog).into_iter().find(is_keeper)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,12 +278,4 @@ mod tests {
         let memory = Memory::of(own);
         assert!(memory.private > 0 && memory.resident >= memory.private);
     }
-}
-
-/// The keeper of a pair: the child of its watch dog that carries the checkpoints.
-#[must_use]
-pub fn keeper(watchdog: Pid) -> Option<Pid> {
-    let name = |pid: Pid| fs::read_to_string(format!("/proc/{pid}/comm")).ok();
-    let is_keeper = |pid: &Pid| is_alive(*pid) && name(*pid).as_deref() == Some("ppair-keeper\n");
-    children(watchdog).into_iter().find(is_keeper)
 }

@@ -1,9 +1,8 @@
 //! `fork` fails: the watch dog serves as the worker, with the same hard state, and becomes a pair again when it can.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;

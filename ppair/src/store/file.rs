@@ -12,6 +12,7 @@ mod disk;
 pub(super) mod errors;
 mod format;
 mod opened;
+#[cfg(any(feature = "cli", test))]
 mod read;
 #[cfg(test)]
 mod shim;
@@ -27,7 +28,7 @@ use disk::{Disk, Identity, Over, System};
 use format::Image;
 use opened::Opened;
 
-#[allow(unused_imports)] // for the merger: remove when the `ppair` command uses it
+#[cfg(any(feature = "cli", test))]
 pub(crate) use read::read;
 
 /// What a save waits for.

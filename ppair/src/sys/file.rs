@@ -58,6 +58,7 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
 }
 
 /// Opens a file to read it.
+#[cfg(any(feature = "cli", test))]
 pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(CALM).open(path)
 }

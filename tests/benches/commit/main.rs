@@ -15,9 +15,29 @@ mod ours;
 mod rounds;
 
 use std::process::Command;
+use std::time::Instant;
 
 pub(crate) use rounds::Subject;
 use rounds::{Group, run};
+
+impl Subject {
+    /// Makes so many commits in each round. `commit` makes the one with this number.
+    pub(crate) fn new(
+        name: impl Into<String>,
+        batch: u32,
+        mut commit: impl FnMut(u64) + 'static,
+    ) -> Self {
+        let mut done = 0;
+        Self::measured(name, move || {
+            let begin = Instant::now();
+            for _ in 0..batch {
+                done += 1;
+                commit(done);
+            }
+            begin.elapsed().as_secs_f64() * 1e9 / f64::from(batch)
+        })
+    }
+}
 
 fn main() {
     // Commits without a watch dog: the benchmark is the worker.

@@ -1,8 +1,9 @@
 //! Subjects that are compared by rounds: in each round each of them has its turn, so whatever disturbs the machine disturbs all alike. Criterion asks for
 //! the rounds and reports the subject whose turn it is; the tables use the times of all.
 
+use std::fmt::Write as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode};
 use nix::sys::statfs::{
@@ -19,26 +20,7 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// Makes so many commits in each round. `commit` makes the one with this number.
-    #[allow(dead_code, reason = "not every benchmark has such")]
-    pub(crate) fn new(
-        name: impl Into<String>,
-        batch: u32,
-        mut commit: impl FnMut(u64) + 'static,
-    ) -> Self {
-        let mut done = 0;
-        Self::measured(name, move || {
-            let begin = Instant::now();
-            for _ in 0..batch {
-                done += 1;
-                commit(done);
-            }
-            begin.elapsed().as_secs_f64() * 1e9 / f64::from(batch)
-        })
-    }
-
     /// Something that measures a round by itself: the nanoseconds of one commit.
-    #[allow(dead_code, reason = "not every benchmark has such")]
     pub(crate) fn measured(name: impl Into<String>, round: impl FnMut() -> f64 + 'static) -> Self {
         Self {
             name: name.into(),
@@ -143,8 +125,10 @@ pub(crate) fn run(benchmark: &str, groups: &[Group<'_>], folder: &Path) {
 fn table(group: &Group<'_>, names: &[String], rounds: &[Vec<f64>]) -> String {
     let reference = group.reference;
     let mut text = format!("{}: {} rounds\n\n", group.name, rounds.len());
-    text += &format!(
-        "| | one commit | of `{}` |\n|---|---|---|\n",
+    // A `String` takes everything.
+    let _ = writeln!(
+        text,
+        "| | one commit | of `{}` |\n|---|---|---|",
         names[reference]
     );
     for (which, name) in names.iter().enumerate() {
@@ -157,8 +141,9 @@ fn table(group: &Group<'_>, names: &[String], rounds: &[Vec<f64>]) -> String {
                     .collect(),
             )
         });
-        text += &format!(
-            "| {name} | {} | {ratio:.2} ({low:.2} to {high:.2}) |\n",
+        let _ = writeln!(
+            text,
+            "| {name} | {} | {ratio:.2} ({low:.2} to {high:.2}) |",
             time(own)
         );
     }
