@@ -1,15 +1,16 @@
 //! `Checkpoint<T>`: the user's handle on a hard state. This file makes the two steps between a `T` and the bytes of a slot.
 
 use core::mem::MaybeUninit;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::Arc;
 
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
+mod afterwards;
 mod in_turn;
 mod inside;
-mod sync;
 
+pub(crate) use afterwards::{clear_after_commit, set_after_commit, store_at_once};
 use in_turn::InTurn;
 use inside::{Inside, Reading};
 
@@ -38,6 +39,9 @@ use crate::sys::unforked::Unforked;
 ///
 /// From 64 KiB on a hard state is *big*: [`patch`](Self::patch) and [`edit`](Self::edit) then commit only the places that they change, and
 /// [`read`](Self::read) and [`get`](Self::get) look at it without a copy of the whole.
+///
+/// It ends with the pair, unless that has a [`store`](crate::Config::store): then the first worker of the next pair starts with it, and
+/// [`sync`](Self::sync) and its like wait until a commit is there.
 ///
 /// ```no_run
 /// use ppair::{Checkpoint, HardState};
@@ -660,47 +664,8 @@ pub(crate) fn with_stack_for<R: Send>(size: usize, work: impl FnOnce() -> R + Se
     })
 }
 
-/// What runs after each commit of this process, when no lock is held: nothing but in a degraded worker.
-static AFTER_COMMIT: OnceLock<fn()> = OnceLock::new();
-/// What is to be done after a commit: one relaxed load for every worker for which that is nothing.
-static AFTER_COMMIT_ON: AtomicU8 = AtomicU8::new(0);
-/// [`AFTER_COMMIT`] is to run.
-const HOOK: u8 = 1;
-/// It waits until it is stored.
-const AT_ONCE: u8 = 2;
-
-/// Sets what runs after each commit. The first caller's hook stays.
-pub(crate) fn set_after_commit(hook: fn()) {
-    AFTER_COMMIT.get_or_init(|| hook);
-    AFTER_COMMIT_ON.fetch_or(HOOK, Ordering::Release);
-}
-
-/// Takes back [`set_after_commit`].
-pub(crate) fn clear_after_commit() {
-    AFTER_COMMIT_ON.fetch_and(!HOOK, Ordering::Release);
-}
-
-/// From here on each commit of this process waits until it is stored.
-pub(crate) fn store_at_once() {
-    AFTER_COMMIT_ON.fetch_or(AT_ONCE, Ordering::Release);
-}
-
-impl<T: HardState> Checkpoint<T> {
-    #[inline]
-    fn after_commit(&self) {
-        let todo = AFTER_COMMIT_ON.load(Ordering::Acquire);
-        if todo != 0 {
-            if todo & HOOK != 0 {
-                if let Some(hook) = AFTER_COMMIT.get() {
-                    hook();
-                }
-            }
-            if todo & AT_ONCE != 0 {
-                self.wait_at_once();
-            }
-        }
-    }
-}
+// Behind the rest: rustdoc shows the methods in this order.
+mod sync;
 
 #[cfg(test)]
 #[path = "checkpoint_tests.rs"]
