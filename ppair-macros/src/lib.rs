@@ -158,8 +158,8 @@ use proc_macro::TokenStream;
 /// what it returns. A value that makes no sense ends the program with exit status 78. It must not start
 /// threads. It is called again only when a degraded pair has been repaired.
 ///
-/// No option below that a [`Config`] has may stand beside : set it in the
-/// function.
+/// No option below that a [`Config`] has, from `restart` to `store_interval`, may stand beside it: set it in
+/// the function.
 ///
 /// Default: none; the options are constants.
 ///
@@ -546,7 +546,7 @@ use proc_macro::TokenStream;
 /// | `"memory"` | the worker |
 /// | `"shm:NAME"` | the pair: a POSIX shared memory object |
 /// | `"file:PATH"` | a reboot and a power cut |
-/// | `"sqlite:PATH"` | the same; a table of the database (`ppair`'s feature `sqlite`) |
+/// | `"sqlite:PATH"` | the same; tables of its own in any database (`ppair`'s feature `sqlite`) |
 /// | `"postgres:URL"` | the same, on another machine (`ppair`'s feature `postgres`) |
 ///
 /// No worker waits for it, except in a [durable commit]. For a place that is none of these, write the path of a function (or a

@@ -425,7 +425,7 @@ impl Config {
     /// | `memory` | the worker; the default |
     /// | `shm:NAME` | the pair: a POSIX shared memory object |
     /// | `file:PATH` | a reboot and a power cut |
-    /// | `sqlite:PATH` | the same; a table of the database (feature `sqlite`) |
+    /// | `sqlite:PATH` | the same; tables of its own in any database (feature `sqlite`) |
     /// | `postgres:URL` | the same, on another machine (feature `postgres`) |
     ///
     /// A path that is not absolute begins in the folder in which the program was started. What is only known when the program runs may be leaked:
@@ -435,8 +435,12 @@ impl Config {
     /// [`store_interval`](Self::store_interval) behind. What must not be lost at all is committed by
     /// [`Checkpoint::commit_durable`](crate::Checkpoint::commit_durable).
     ///
-    /// A store that another live pair has ends the program with exit status 75, one that cannot be read with 78 or 71, before any worker runs. One that
-    /// fails later is said (`event=store_failed`) and tried again, and the service goes on.
+    /// A store that another live pair has ends the program with exit status 75, one that cannot be read with 78 (it is none of the pair's, or damaged) or 71 (it
+    /// does not work now), before any worker runs. One that fails later is said (`event=store_failed`) and tried again, and the service goes on:
+    /// [`Worker::store`](crate::Worker::store) knows.
+    ///
+    /// When the pair ends, the keeper stores what was committed last. If the store fails then, it is tried again for
+    /// [`stop_timeout`](Self::stop_timeout), and then given up.
     pub const fn store(mut self, store: &'static str) -> Self {
         self.options.store = Choice::named(store);
         self

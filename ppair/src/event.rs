@@ -127,7 +127,7 @@ pub enum Event<'a> {
     },
     /// The newest checkpoint could not be stored (`event=store_failed`). It is said once until it works again; the service goes on, and it is tried again.
     StoreFailed {
-        /// The store: what the option `store` says.
+        /// The store, as it [calls itself](crate::Store::name).
         store: &'a str,
         /// Why.
         reason: &'a str,
@@ -136,7 +136,7 @@ pub enum Event<'a> {
     },
     /// The newest checkpoint is stored again (`event=store_recovered`).
     StoreRecovered {
-        /// The store: what the option `store` says.
+        /// The store, as it [calls itself](crate::Store::name).
         store: &'a str,
         /// For how long it was not.
         after: Duration,

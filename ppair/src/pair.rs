@@ -324,8 +324,8 @@ impl<S: 'static> Pair<S> {
     ///    and [`Worker::restored`] has the stored checkpoint as it was given.
     ///
     /// A change of `#[hard(version = ..)]` says that the meaning has changed: then only 3 is left. Generations go on from the
-    /// stored one. Of several checkpoints for one hard state, that with the highest generation counts. If two hard states of the
-    /// program have the same name, neither gets it: nothing tells whose it is.
+    /// stored one. Of several checkpoints for one hard state, that with the highest generation counts, also of those in the pair's
+    /// [`store`](crate::Config::store). If two hard states of the program have the same name, neither gets it: nothing tells whose it is.
     ///
     /// ```no_run
     /// use ppair::{Checkpoint, Config, HardState, Pair, Stored};

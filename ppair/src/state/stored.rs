@@ -29,7 +29,8 @@ const MAX_GENERATION: u64 = 1 << 53;
 /// A worker gets it from [`Checkpoint::stored`](crate::Checkpoint::stored), keeps its bytes wherever it likes, and gives it to
 /// another pair with [`Pair::restore`](crate::Pair::restore): to one that starts after a reboot, or to the next version of the
 /// program. There it is taken over if its layout fits, migrated if the type says how, and else set aside: never
-/// reinterpreted.
+/// reinterpreted. A pair with a [`store`](crate::Config::store) does all that by itself; it is also what a [`Store`](crate::Store) of your
+/// own gets and returns.
 ///
 /// ```
 /// use ppair::{HardState, Stored};
