@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use nix::sys::signal::{Signal, kill};
+use ppair_tests::postgres::Server;
 use ppair_tests::{Fixture, Pid, Random, Running, Scratch, children};
 
 /// So many times by default; `PPAIR_STORE_KILLS` says another number.
@@ -81,4 +82,19 @@ fn nor_of_a_big_state() {
     let folder = Scratch::new();
     let store = format!("file:{}", folder.join("state").display());
     nothing_promised_is_lost(&store, "big", kills() / 5);
+}
+
+#[test]
+fn nor_from_a_sqlite_database() {
+    let folder = Scratch::new();
+    let store = format!("sqlite:{}", folder.join("state").display());
+    nothing_promised_is_lost(&store, "small", kills() / 10);
+}
+
+#[test]
+fn nor_from_a_postgres_database() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    nothing_promised_is_lost(&server.url(), "small", kills() / 20);
 }
