@@ -2,16 +2,13 @@
 
 use std::fmt::Debug;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use postgres::{Client, NoTls};
 use ppair::__private::{Choice, open_store};
 use ppair::{HardState, Store, StoreError, Stored};
 use ppair_tests::postgres::Server;
-use ppair_tests::{Power, Signal, lacks};
+use ppair_tests::{Signal, SmallDisk};
 
 /// The store at an address, for the first keeper of a pair or a later one.
 fn open(address: &str, pair: &str, is_first: bool) -> Box<dyn Store> {
@@ -394,15 +391,6 @@ fn a_locked_table_fails_soon_and_works_later() {
     assert_eq!(store.load(), Ok(vec![Stored::of(&7_u64, 4)]));
 }
 
-/// Takes away what was mounted.
-struct Unmount<'a>(&'a Path);
-
-impl Drop for Unmount<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0).status();
-    }
-}
-
 #[test]
 fn a_full_disk_fails_and_what_was_saved_stays() {
     let test = "a_full_disk_fails_and_what_was_saved_stays";
@@ -410,19 +398,9 @@ fn a_full_disk_fails_and_what_was_saved_stays() {
         return;
     };
     let small = server.room("small");
-    let mount = |arguments: &[&str], folder: &Path| {
-        let mut mount = Command::new("mount");
-        mount.args(arguments).arg(folder).stderr(Stdio::null());
-        mount.status().is_ok_and(|status| status.success())
-    };
-    // The server's, as the folder is that it lies on.
-    let owner = fs::metadata(&small).unwrap().uid();
-    let options = format!("size=1m,mode=700,uid={owner},gid={owner}");
-    let mounted = mount(&["-t", "tmpfs", "-o", &options, "none"], &small);
-    if lacks(test, &Power::new("mount", mounted)) {
+    let Some(_disk) = SmallDisk::mount(test, &small, 1) else {
         return;
-    }
-    let _unmount = Unmount(&small);
+    };
     let space = format!("CREATE TABLESPACE small LOCATION '{}'", small.display());
     connect(&server).batch_execute(&space).unwrap();
     let mut store = ready(&server, "disk", "a");
