@@ -30,9 +30,6 @@ pub(crate) trait Database {
 
     fn end(&mut self, trouble: Trouble);
 
-    /// What it had not stored by itself is gone.
-    fn crash(&mut self) {}
-
     /// The generation of the only hard state that is in it, as another program sees it.
     fn generation(&mut self) -> i64;
 }
@@ -160,8 +157,9 @@ impl Database for Postgres {
     }
 
     fn troubles(&self) -> Vec<Trouble> {
-        let mut troubles = vec![Trouble::Stopped, Trouble::Killed, Trouble::Locked];
+        let mut troubles = vec![Trouble::Stopped, Trouble::Locked];
         troubles.extend(self.disk.as_ref().map(|_| Trouble::Full));
+        troubles.push(Trouble::Killed);
         troubles
     }
 
@@ -185,11 +183,6 @@ impl Database for Postgres {
             Trouble::Locked => self.other = None,
             Trouble::Full => self.disk.as_ref().expect("a small disk").make_room(),
         }
-    }
-
-    fn crash(&mut self) {
-        self.server.kill();
-        self.server.start_again();
     }
 
     fn generation(&mut self) -> i64 {
