@@ -120,7 +120,9 @@ fn nor_when_its_disk_is_full_at_times() {
 
 #[test]
 fn nor_from_a_postgres_database_that_is_away_at_times() {
-    if let Some(mut database) = Postgres::start("nothing_promised_is_lost") {
+    if let Some(mut database) =
+        Postgres::start("nor_from_a_postgres_database_that_is_away_at_times, its disk")
+    {
         nothing_promised_is_lost(&mut database);
     }
 }

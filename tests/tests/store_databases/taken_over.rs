@@ -6,6 +6,15 @@ use ppair_tests::{Signal, eventually, is_stopped, value};
 
 use crate::{SOON, count, keeper_of, start, stop, stored, tell};
 
+/// Whoever has lost a connection, the server takes a moment to notice.
+fn wait_until_nobody_holds(client: &mut Client) {
+    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 'lost_holder'::regclass::oid";
+    eventually("nobody holds the tables", SOON, || {
+        let row = client.query_one(locks, &[]).expect("a number");
+        (row.get::<_, i64>(0) == 0).then_some(())
+    });
+}
+
 #[test]
 fn a_pair_that_has_lost_its_tables_goes_on_and_overwrites_nothing() {
     let Some(server) = Server::shared() else {
@@ -30,12 +39,7 @@ fn a_pair_that_has_lost_its_tables_goes_on_and_overwrites_nothing() {
     let mut client = Client::connect(&server.url(), NoTls).expect("it runs");
     let end = "SELECT pg_terminate_backend(backend) FROM lost_holder";
     client.query(end, &[]).expect("its session");
-    eventually("its session has ended", SOON, || {
-        let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' \
-                     AND objid = 'lost_holder'::regclass::oid";
-        let locks = client.query_one(locks, &[]).expect("a number");
-        (locks.get::<_, i64>(0) == 0).then_some(())
-    });
+    wait_until_nobody_holds(&mut client);
     let (mut takes, begin) = start(&store);
     assert_eq!(count(&begin), 3);
     assert_eq!(count(&tell(&mut takes, "durable")), 4);
@@ -60,6 +64,7 @@ fn a_pair_that_has_lost_its_tables_goes_on_and_overwrites_nothing() {
     assert!(error.starts_with("error generation "), "{error}");
     loses.stdout_line();
     stop(takes);
+    wait_until_nobody_holds(&mut client);
     // Also when the other one is gone: its state is the newer one.
     let error = tell(&mut loses, "durable");
     assert!(error.ends_with(", which has taken it over"), "{error}");

@@ -131,14 +131,18 @@ fn commits_go_on_while_a_sqlite_database_is_locked() {
 
 #[test]
 fn commits_go_on_while_the_disk_of_a_sqlite_database_is_full() {
-    if let Some(mut database) = Sqlite::on_small_disk("commits_go_on") {
+    if let Some(mut database) =
+        Sqlite::on_small_disk("commits_go_on_while_the_disk_of_a_sqlite_database_is_full")
+    {
         commits_go_on(&mut database);
     }
 }
 
 #[test]
 fn commits_go_on_while_a_postgres_server_is_away() {
-    if let Some(mut database) = Postgres::start("commits_go_on") {
+    if let Some(mut database) =
+        Postgres::start("commits_go_on_while_a_postgres_server_is_away, its disk")
+    {
         commits_go_on(&mut database);
     }
 }
