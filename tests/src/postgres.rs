@@ -47,23 +47,6 @@ pub struct Server {
 }
 
 impl Server {
-    /// One that tests share which run at the same time; `None` where there is none.
-    ///
-    /// # Panics
-    ///
-    /// As [`start`](Self::start).
-    #[must_use]
-    pub fn shared() -> Option<Arc<Self>> {
-        static SERVER: Mutex<Weak<Server>> = Mutex::new(Weak::new());
-        let mut shared = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(server) = shared.upgrade() {
-            return Some(server);
-        }
-        let server = Arc::new(Self::start()?);
-        *shared = Arc::downgrade(&server);
-        Some(server)
-    }
-
     /// Makes a database and starts a server for it; `None` where PostgreSQL is not installed.
     ///
     /// # Panics
