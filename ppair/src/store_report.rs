@@ -19,10 +19,7 @@ pub struct StoreReport {
 impl StoreReport {
     pub(crate) fn of_this_process(segment: &Segment) -> Option<Self> {
         let (report, reason) = durable::report()?;
-        let stored = segment.regions().map(|region| {
-            // What a pair has loaded is stored already.
-            region.stored().max(region.base().unwrap_or(0))
-        });
+        let stored = segment.regions().map(|region| region.stored());
         Some(Self {
             report,
             reason,

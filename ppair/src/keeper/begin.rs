@@ -93,7 +93,16 @@ pub(crate) fn begin(
         Ok(Side::Parent(pid)) => {
             keeping.set_pid(pid);
             let mut end = None;
+            let (begin, mut is_said) = (Instant::now(), false);
             let mut is_gone = || {
+                if !is_said && begin.elapsed() >= carry::SLOW {
+                    is_said = true;
+                    let reason = format!(
+                        "the store {name} has not been read for {} s; the pair begins as soon as it is",
+                        carry::SLOW.as_secs()
+                    );
+                    say(&Say::Warning { reason: &reason });
+                }
                 let reaped = wait::reap(pid);
                 let is_gone = !matches!(reaped, Ok(None));
                 if is_gone {

@@ -6,15 +6,17 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::begin::{encode, when_free};
-use super::{Keeping, LOOK_AGAIN, newest};
+use super::newest::{self, Found};
+use super::{Keeping, LOOK_AGAIN};
 use crate::event::Event as Say;
 use crate::last_words;
 use crate::log::say;
-use crate::state::restored::Restored;
+use crate::state::restored::{Restored, assign};
 use crate::state::segment::{RegionSpec, Segment};
 use crate::state::stored::Stored;
 use crate::store::{Store, StoreError};
 use crate::sys::channel::Heard;
+use crate::sys::signal::SIGKILL;
 use crate::sys::{Errno, clock, futex, process, signal};
 use crate::world::WAITED;
 
@@ -23,11 +25,18 @@ const RETRY_SOON: Duration = Duration::from_millis(50);
 /// How long it is left alone at the most, if nobody does.
 const RETRY_LATE: Duration = Duration::from_secs(5);
 /// So long a store may take before it is said that it does not answer.
-const SLOW: Duration = Duration::from_secs(10);
+pub(super) const SLOW: Duration = Duration::from_secs(10);
+/// So much longer than it may try once the pair has ended, an attempt may take that does not come to an end.
+const END_OF_ALL: Duration = Duration::from_secs(2);
 
 /// The first keeper of a pair: the segment is made of what it loads.
 pub(super) fn first(keeping: &'static Keeping, specs: &[RegionSpec]) -> ! {
     run(keeping, || {
+        // Until there is something to save, it is no use without its watch dog; and nobody knows how long that may take.
+        process::die_with_parent(SIGKILL)?;
+        if process::parent() != keeping.watchdog {
+            return Ok(0);
+        }
         let mut store = keeping.open_store(true);
         let loaded = when_free(|| store.load());
         keeping.channel.report(&encode(&store.name(), &loaded))?;
@@ -36,9 +45,10 @@ pub(super) fn first(keeping: &'static Keeping, specs: &[RegionSpec]) -> ! {
             // The pair did not come to begin.
             return Ok(0);
         };
+        process::live_without_parent()?;
         let segment: &'static Segment = Box::leak(Box::new(Segment::adopt(file, specs.to_vec())?));
         let mut carrier = Carrier::new(keeping, segment, store);
-        carrier.take_in(&loaded);
+        carrier.take_in(loaded);
         Ok(carrier.carry_on())
     })
 }
@@ -82,6 +92,8 @@ struct Carrier {
     is_open: bool,
     /// What was stored with another layout than it has now, and is not yet where nothing overwrites it.
     to_set_aside: Vec<Stored>,
+    /// Whether all is stored but what a wild write has hit.
+    is_damaged: bool,
     /// The hard states of the program, in the order of the segment.
     states: Vec<State>,
     /// What is saved: the newest of each of them that there is, and what was stored and the program does not have: that stays.
@@ -98,8 +110,17 @@ struct Carrier {
 struct State {
     /// Where its newest checkpoint is in `newest`; `None` if it has none.
     at: Option<usize>,
-    /// The generation that is in the store; 0 if none is.
+    /// The generation up to which all that is left is in the store; 0 if none is.
     saved: u64,
+    /// The one for which `newest` was read, until that is saved.
+    read: Option<u64>,
+}
+
+impl State {
+    /// Whether this generation is not in the store. They only grow; a lower one is what a wild write has left.
+    fn lacks(&self, generation: u64) -> bool {
+        generation > self.saved
+    }
 }
 
 impl Carrier {
@@ -119,6 +140,17 @@ impl Carrier {
                 }
                 // Until the program commits something newer, this is the newest.
                 states[number].at = Some(newest.len());
+            } else if segment
+                .specs()
+                .iter()
+                .any(|spec| spec.layout.name() == stored.name())
+                || newest
+                    .iter()
+                    .any(|other: &Stored| other.name() == stored.name())
+            {
+                // A newer one has its name, and so its place in the store.
+                to_set_aside.push(stored);
+                continue;
             }
             newest.push(stored);
         }
@@ -127,6 +159,7 @@ impl Carrier {
             attempt: AtomicU64::new(0),
             begun: Mutex::new(Duration::ZERO),
             is_slow: AtomicBool::new(false),
+            end_of_all: Mutex::new(None),
         });
         reporter.watch(keeping);
         Self {
@@ -135,6 +168,7 @@ impl Carrier {
             store,
             is_open: false,
             to_set_aside,
+            is_damaged: false,
             states,
             newest,
             told: None,
@@ -145,17 +179,43 @@ impl Carrier {
     }
 
     /// What the store holds is what was loaded.
-    fn take_in(&mut self, loaded: &[Stored]) {
+    fn take_in(&mut self, loaded: Vec<Stored>) {
         self.is_open = true;
+        let held = assign(loaded, self.segment.specs());
         for (number, state) in self.states.iter_mut().enumerate() {
-            // A keeper before this one may have saved what the worker has committed.
-            let name = self.segment.specs()[number].layout.name();
-            let stored = loaded.iter().find(|stored| stored.name() == name);
-            let stored = stored.map_or(0, Stored::generation);
-            state.saved = stored;
-            if newest::committed(self.segment, number) == Some(stored) {
-                let _ = self.segment.region(number).set_stored(stored);
+            // A keeper before this one may have saved what the worker has committed. More than that was not saved by this pair.
+            let held = held.iter().find(|held| held.region == Some(number));
+            let held = held.map_or(0, |held| held.generation);
+            let committed = newest::committed(self.segment, number);
+            state.saved = if committed.is_some_and(|committed| held > committed) {
+                0
+            } else {
+                held
+            };
+            if committed == Some(state.saved) {
+                let _ = self.segment.region(number).set_stored(state.saved);
             }
+        }
+        // What the segment does not say any more, as a wild write has hit it there.
+        for held in held {
+            let Ok(stored) = Stored::from_bytes(&held.bytes) else {
+                continue;
+            };
+            let is_named_so = |other: &Stored| other.name() == stored.name();
+            match held.region.map(|number| &mut self.states[number].at) {
+                Some(Some(_)) => continue,
+                Some(at) => *at = Some(self.newest.len()),
+                None if self
+                    .newest
+                    .iter()
+                    .chain(&self.to_set_aside)
+                    .any(is_named_so) =>
+                {
+                    continue;
+                }
+                None => {}
+            }
+            self.newest.push(stored);
         }
     }
 
@@ -170,7 +230,7 @@ impl Carrier {
         loop {
             let wait = next.saturating_sub(clock::now());
             let heard = self.keeping.channel.hear(wait);
-            if heard == Heard::Gone || self.segment.delivery().is_finishing() {
+            if heard == Heard::Gone {
                 return self.finish();
             }
             let now = clock::now();
@@ -197,9 +257,12 @@ impl Carrier {
             .keeping
             .patience()
             .and_then(|patience| begin.checked_add(patience));
+        // Where an attempt does not come to an end, another thread ends it.
+        let end_of_all = end.and_then(|end| end.checked_add(END_OF_ALL));
+        *self.reporter.end_of_all() = end_of_all;
         loop {
             let Err(error) = self.carry() else { return 0 };
-            if end.is_some_and(|end| clock::now() >= end) {
+            if self.is_damaged || end.is_some_and(|end| clock::now() >= end) {
                 let reason = format!("what was committed last is not stored: {error}");
                 say(&Say::StoreFailed {
                     store: self.keeping.name(),
@@ -217,7 +280,7 @@ impl Carrier {
         let mut states = self.states.iter().enumerate();
         states.any(|(number, state)| {
             newest::committed(self.segment, number)
-                .is_some_and(|generation| generation != state.saved)
+                .is_some_and(|generation| state.lacks(generation))
         })
     }
 
@@ -245,9 +308,10 @@ impl Carrier {
     }
 
     fn attempt(&mut self) -> Result<(), StoreError> {
+        self.is_damaged = false;
         if !self.is_open {
             let loaded = self.store.load()?;
-            self.take_in(&loaded);
+            self.take_in(loaded);
         }
         if !self.is_behind() {
             return Ok(());
@@ -256,13 +320,60 @@ impl Carrier {
             self.store.set_aside(stored)?;
             self.to_set_aside.pop();
         }
+        let damaged = self.read_newest();
+        if self.states.iter().any(|state| state.read.is_some()) {
+            self.store.save(&self.newest)?;
+        }
         for (number, state) in self.states.iter_mut().enumerate() {
-            let committed = newest::committed(self.segment, number);
-            if committed.is_none_or(|generation| generation == state.saved) {
+            let Some(read) = state.read.take() else {
+                continue;
+            };
+            state.saved = read;
+            // The keeper's mapping is writable, where this cannot fail.
+            let _ = self.segment.region(number).set_stored(read);
+        }
+        self.is_damaged = damaged.is_some();
+        damaged.map_or(Ok(()), |number| {
+            Err(StoreError::failed(format_args!(
+                "the last commit of `{}` was overwritten by a wild write before it was stored",
+                self.segment.specs()[number].layout.name()
+            )))
+        })
+    }
+
+    /// Reads what is new. Returns the number of a hard state that is damaged.
+    fn read_newest(&mut self) -> Option<usize> {
+        let mut damaged = None;
+        for (number, state) in self.states.iter_mut().enumerate() {
+            let Some(committed) = newest::committed(self.segment, number) else {
+                continue;
+            };
+            if !state.lacks(committed) {
                 continue;
             }
-            let Some(newest) = newest::read(self.segment, number) else {
+            if self.segment.region(number).base() == Some(committed) {
+                // What the program has given to the pair is not in its store yet.
+                state.read = Some(committed);
                 continue;
+            }
+            let newest = match newest::read(self.segment, number) {
+                Found::Whole(stored) => {
+                    state.read = Some(stored.generation());
+                    stored
+                }
+                Found::LeftBehind(left) => {
+                    state.read = Some(committed);
+                    // Nothing that is in the store gives way to something older.
+                    match left.filter(|left| state.lacks(left.generation())) {
+                        Some(left) => left,
+                        None => continue,
+                    }
+                }
+                Found::Overtaken => continue,
+                Found::Damaged => {
+                    damaged = Some(number);
+                    continue;
+                }
             };
             if let Some(at) = state.at {
                 self.newest[at] = newest;
@@ -271,16 +382,7 @@ impl Carrier {
                 self.newest.push(newest);
             }
         }
-        self.store.save(&self.newest)?;
-        for (number, state) in self.states.iter_mut().enumerate() {
-            let Some(at) = state.at else { continue };
-            state.saved = self.newest[at].generation();
-            if newest::committed(self.segment, number).is_some() {
-                // The keeper's mapping is writable, where this cannot fail.
-                let _ = self.segment.region(number).set_stored(state.saved);
-            }
-        }
-        Ok(())
+        damaged
     }
 }
 
@@ -293,11 +395,19 @@ struct Reporter {
     begun: Mutex<Duration>,
     /// Whether it was said of it that it takes too long.
     is_slow: AtomicBool,
+    /// When the keeper ends, whatever it does.
+    end_of_all: Mutex<Option<Duration>>,
 }
 
 impl Reporter {
     fn lock(&self) -> MutexGuard<'_, Duration> {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end_of_all(&self) -> MutexGuard<'_, Option<Duration>> {
+        self.end_of_all
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn begin(&self) -> u64 {
@@ -313,6 +423,7 @@ impl Reporter {
         let _begun = self.lock();
         self.attempt.store(0, Ordering::Relaxed);
         let delivery = self.segment.delivery();
+        delivery.end(attempt);
         match error {
             None => delivery.succeed(attempt, now),
             Some(error) => delivery.fail(attempt, now, &error.to_string()),
@@ -344,6 +455,15 @@ impl Reporter {
         let look = move || {
             loop {
                 std::thread::sleep(SLOW / 10);
+                let end = *reporter.end_of_all();
+                if end.is_some_and(|end| clock::now() >= end) {
+                    say(&Say::StoreFailed {
+                        store: keeping.name(),
+                        reason: "what was committed last is not stored: it does not answer",
+                        failures: reporter.segment.delivery().report().failures,
+                    });
+                    process::exit_now(crate::exit::SYSTEM);
+                }
                 let begun = reporter.lock();
                 let attempt = reporter.attempt.load(Ordering::Relaxed);
                 let now = clock::now();

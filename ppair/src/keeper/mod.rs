@@ -21,7 +21,7 @@ use crate::sys::channel::Channel;
 use crate::sys::fork::{Side, fork};
 use crate::sys::process::Alone;
 use crate::sys::tether::Tether;
-use crate::sys::{Errno, memory, process};
+use crate::sys::{Errno, memory, process, wait};
 
 pub(crate) use begin::{Refusal, begin};
 
@@ -125,8 +125,10 @@ impl Adopted {
 }
 
 impl Ring for Keeping {
-    fn ring(&self) {
+    fn ring(&self) -> bool {
         self.channel.ring();
+        // A watch dog starts another one; a process that serves by itself does not.
+        process::pid() != self.watchdog || self.lives()
     }
 }
 
@@ -205,6 +207,27 @@ impl Keeping {
 
     pub(crate) fn set_pid(&self, pid: i32) {
         self.pid.store(pid, Ordering::Relaxed);
+    }
+
+    /// Whether there is a keeper. In the process whose child it is, unless that is a watch dog, which wants to know how it has ended.
+    fn lives(&self) -> bool {
+        let pid = self.pid();
+        if pid != 0 && wait::reap(pid) != Ok(None) {
+            self.set_pid(0);
+        }
+        self.pid() != 0
+    }
+
+    /// The pair ends: the keeper, and each one that is forked from here on, is to store what there is, and to end.
+    pub(crate) fn finish(&self) {
+        self.channel.end();
+    }
+
+    /// Nothing is stored any more, so the next pair may have the store, whoever else has the descriptors of this one.
+    pub(crate) fn let_go(&self) {
+        if let Some(lock) = &self.lock {
+            lock.let_go();
+        }
     }
 
     /// How long it may try once the pair has ended; `None` for any time.

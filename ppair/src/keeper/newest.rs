@@ -1,6 +1,7 @@
 //! What the keeper reads in the segment, beside a worker that commits: it writes nothing there that a worker looks at, and takes no lock.
 
-use crate::state::recovery::{Source, recover};
+use crate::state::recovery::{Recovered, Source, recover};
+use crate::state::region::Region;
 use crate::state::segment::Segment;
 use crate::state::stored::Stored;
 
@@ -8,29 +9,66 @@ use crate::state::stored::Stored;
 /// who reads it; then the next look may do better.
 const TRIES: u32 = 50;
 
-/// The generation that is committed in the region with this number; `None` if this pair has committed nothing there, or a wild write has hit it.
-pub(super) fn committed(segment: &Segment, number: usize) -> Option<u64> {
-    let region = segment.region(number);
-    let published = region.published(incarnation(segment, number));
-    (published.is_whole && region.base() != Some(published.generation))
-        .then_some(published.generation)
+/// What is found of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Whole(Stored),
+    /// Workers have died of it, and it was left behind. This is what the next one starts from; `None` if that is nothing of this pair.
+    LeftBehind(Option<Stored>),
+    /// Commits were faster.
+    Overtaken,
+    /// A wild write has hit it.
+    Damaged,
 }
 
-/// Reads it.
-pub(super) fn read(segment: &Segment, number: usize) -> Option<Stored> {
+/// The generation that is to be in the store: what is committed, or what the pair has begun with; `None` if there is nothing, or a wild write has hit it.
+pub(super) fn committed(segment: &Segment, number: usize) -> Option<u64> {
+    let region = segment.region(number);
+    let published = region.published(incarnation(&region));
+    (published.is_whole && published.generation != 0).then_some(published.generation)
+}
+
+/// Reads it. Not for what the pair has begun with, which is nowhere in the region.
+pub(super) fn read(segment: &Segment, number: usize) -> Found {
     let region = segment.region(number);
     let layout = segment.specs()[number].layout;
+    let stored =
+        |Recovered { origin, bytes }| Some(Stored::new(layout, origin.generation(), bytes?));
+    let mut before = None;
     for _ in 0..TRIES {
-        let found = recover(&region, incarnation(segment, number), layout, &mut || None);
-        if let (Source::Current, Some(bytes)) = (found.origin.source(), found.bytes) {
-            return Some(Stored::new(layout, found.origin.generation(), bytes));
+        let incarnation = incarnation(&region);
+        let published = region.published(incarnation);
+        let found = recover(&region, incarnation, layout, &mut || None);
+        let is_current = found.origin.source() == Source::Current;
+        let is_poisoned = found.origin.is_poisoned();
+        match stored(found) {
+            Some(stored) if is_current => return Found::Whole(stored),
+            // The same twice: nobody commits meanwhile.
+            other if before == Some((incarnation, published)) => {
+                return if is_poisoned {
+                    Found::LeftBehind(other)
+                } else {
+                    Found::Damaged
+                };
+            }
+            _ => before = Some((incarnation, published)),
         }
         std::thread::yield_now();
     }
-    None
+    Found::Overtaken
 }
 
-/// Whose turn it is. The keeper outlives incarnations, so it looks.
-fn incarnation(segment: &Segment, number: usize) -> u32 {
-    u32::try_from(segment.region(number).turn()).unwrap_or(0)
+/// Whose turn it is. The keeper outlives incarnations, so it looks. A watch dog that is just handing over, or was killed while it did, has named the next one, whose
+/// publishing word says what was true two incarnations ago.
+fn incarnation(region: &Region<'_>) -> u32 {
+    let turn = u32::try_from(region.turn()).unwrap_or(0);
+    if region.is_taken_over(turn) {
+        turn
+    } else {
+        turn.wrapping_sub(1)
+    }
 }
+
+#[cfg(test)]
+#[path = "newest_tests.rs"]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use super::{fail, only_one_thread};
+use super::{fail, only_one_thread, refuse};
 use crate::config::Options;
 use crate::event::Event as Say;
 use crate::heart;
@@ -12,7 +12,7 @@ use crate::state::checkpoint;
 use crate::state::durable::{Carrier, set_carrier};
 use crate::state::recovery::{Recovered, recover};
 use crate::state::restored::{self, Restored};
-use crate::state::segment::{RegionSpec, Segment};
+use crate::state::segment::{Given, RegionSpec, Segment};
 use crate::state::stored::Stored;
 use crate::sys::Errno;
 use crate::sys::tether::Tether;
@@ -61,11 +61,13 @@ type Ground = (&'static Segment, Option<&'static Keeping>);
 
 /// The ground of a pair that begins: what the program was given, and what is stored.
 pub(super) fn make(options: &Options, specs: Vec<RegionSpec>, mut restored: Vec<Stored>) -> Ground {
-    let mut keeping = None;
+    let (mut keeping, mut held) = (None, Vec::new());
     if !options.store.is_memory() {
+        check_names(&specs);
         match keeper::begin(options, &only_one_thread(), &specs) {
             Ok((begun, loaded)) => {
                 keeping = Some(begun);
+                held = restored::assign(loaded.clone(), &specs);
                 restored.extend(loaded);
             }
             Err(Refusal { reason, code }) => {
@@ -76,11 +78,35 @@ pub(super) fn make(options: &Options, specs: Vec<RegionSpec>, mut restored: Vec<
     }
     let given = restored::assign(restored, &specs);
     let segment = leak(Segment::create(specs, &given));
+    // What was loaded, and is what the pair begins with, is stored already.
+    for Given {
+        region,
+        generation,
+        bytes,
+    } in &held
+    {
+        let is_given = |given: &&Given| given.region == *region && given.bytes == *bytes;
+        if let Some(number) = region.filter(|_| given.iter().any(|given| is_given(&given))) {
+            let _ = segment.region(number).set_stored(*generation);
+        }
+    }
     if let Some(keeping) = keeping {
         keeping.hand_over(segment);
         store_by(keeping, segment);
     }
     (segment, keeping)
+}
+
+/// In a store nothing but its name tells whose a checkpoint is.
+fn check_names(specs: &[RegionSpec]) {
+    let names: Vec<&str> = specs.iter().map(|spec| spec.layout.name()).collect();
+    let twin = (1..names.len()).find(|&number| names[..number].contains(&names[number]));
+    if let Some(number) = twin {
+        refuse(&format!(
+            "two hard states are called `{}`, and in a store nothing tells which is which; give one of these types another name",
+            names[number]
+        ));
+    }
 }
 
 /// The ground of one that an earlier image of this process has begun.

@@ -199,7 +199,11 @@ impl<T: HardState> Checkpoint<T> {
             turns: Turns::new(Progress {
                 begun: 0,
                 keep: recovered.origin.slot_to_keep(),
-                start: recovered.origin.generation(),
+                // What was damaged, and is stored, is another one than what is committed next.
+                start: recovered
+                    .origin
+                    .generation()
+                    .max(segment.region(number).stored()),
                 last: 0,
                 tail: None,
                 entry: Entry::default(),

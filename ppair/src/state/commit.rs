@@ -259,6 +259,13 @@ impl Region<'_> {
         )
     }
 
+    /// Whether the word of this incarnation, whose turn it is, says already what the one before it has published.
+    pub(crate) fn is_taken_over(&self, incarnation: u32) -> bool {
+        let published = self.published(incarnation);
+        // Of a damaged one nobody knows.
+        !published.is_whole || published.tag == tag_of(incarnation)
+    }
+
     /// From now on only this incarnation can publish, which follows the one before it. What that one had written and not published
     /// counts for nothing from here on.
     pub(crate) fn fence(&self, incarnation: u32) -> Result<(), Errno> {

@@ -1,8 +1,7 @@
-//! What the keeper, the watch dog and the worker tell each other through the segment: what the keeper has tried, whether it failed and why, and
-//! whether it is to come to an end. Pure: word-wise access, without a clock or a system call. (How far each hard state is stored is in the head of its
+//! What the keeper tells watch dog and worker through the segment: what it has tried, whether it failed and why. Pure: word-wise access, without a clock or a system call. (How far each hard state is stored is in the head of its
 //! region.)
 //!
-//! The keeper writes all but `finish`, and the watch dog what a dead keeper cannot say any more. Nobody believes more than a wild write may leave: at the worst
+//! The keeper writes it, and the watch dog what a dead keeper cannot say any more. Nobody believes more than a wild write may leave: at the worst
 //! something is said that is not so, or somebody waits until the next change.
 
 use core::time::Duration;
@@ -28,8 +27,8 @@ const FAILURES: usize = 4;
 const FAILING_SINCE: usize = 5;
 /// When an attempt has saved something last, in nanoseconds; 0 if none did.
 const SAVED_AT: usize = 6;
-/// Not 0 if the keeper is to save what there is and end.
-const FINISH: usize = 7;
+/// The number of the last attempt that has come to its end. One that has failed and not ended does not answer, or its keeper is dead.
+const ENDED: usize = 7;
 /// Why the last attempt failed.
 const REASON_AT: usize = 8;
 
@@ -46,6 +45,7 @@ pub(crate) struct Report {
     pub(crate) begun: u64,
     pub(crate) failed: u64,
     pub(crate) saved: u64,
+    pub(crate) ended: u64,
     /// How often in a row it has failed.
     pub(crate) failures: u64,
     pub(crate) failing_since: Duration,
@@ -56,6 +56,11 @@ impl Report {
     /// Whether the last attempt that has ended has failed.
     pub(crate) fn is_failing(&self) -> bool {
         self.failed > self.saved
+    }
+
+    /// Whether the attempt that is said to have failed goes on, so that the next one may be far away.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.is_failing() && self.failed == self.begun && self.ended < self.begun
     }
 }
 
@@ -127,6 +132,7 @@ impl<'a> Delivery<'a> {
             begun: self.get(BEGUN),
             failed: self.get(FAILED),
             saved: self.get(SAVED),
+            ended: self.get(ENDED),
             failures: self.get(FAILURES),
             failing_since: Duration::from_nanos(self.get(FAILING_SINCE)),
             saved_at: (saved_at != 0).then(|| Duration::from_nanos(saved_at)),
@@ -150,14 +156,9 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// The keeper is to save what there is, and end.
-    pub(crate) fn finish(&self) {
-        self.set(FINISH, 1);
-    }
-
-    /// Whether it is.
-    pub(crate) fn is_finishing(&self) -> bool {
-        self.get(FINISH) == 1
+    /// This attempt comes to its end: how, is said next.
+    pub(crate) fn end(&self, attempt: u64) {
+        self.set(ENDED, attempt);
     }
 }
 
@@ -198,6 +199,21 @@ mod tests {
         delivery.fail(4, second * 4, "again");
         let report = delivery.report();
         assert_eq!((report.failures, report.failing_since), (1, second * 4));
+    }
+
+    #[test]
+    fn an_attempt_that_failed_and_goes_on_is_stuck() {
+        let words = words();
+        let delivery = Delivery::new(Words::open(&words)).expect("its length");
+        delivery.fail(delivery.begin(), Duration::ZERO, "it does not answer");
+        assert!(delivery.report().is_stuck());
+        delivery.end(1);
+        assert!(!delivery.report().is_stuck() && delivery.report().is_failing());
+        delivery.fail(delivery.begin(), Duration::ZERO, "the keeper is dead");
+        assert!(delivery.report().is_stuck());
+        // There is another one.
+        assert_eq!(delivery.begin(), 3);
+        assert!(!delivery.report().is_stuck());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Waiting until what is committed is stored. What carries it there is not known here: only where it says how far it is, and how to have it look.
 
 use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::sync::OnceLock;
 
@@ -13,7 +14,9 @@ use crate::sys::{clock, futex};
 /// How long one wait takes at the most before the carrier is told once more: it may be another one by now.
 const TELL_AGAIN: Duration = Duration::from_millis(500);
 /// So long nothing may happen at all. A store that does not answer is called so before that.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_secs(20);
+/// One more than the number of changes after which nothing has happened for so long: nobody waits so long again before something does.
+static SILENT_AFTER: AtomicU64 = AtomicU64::new(0);
 
 /// Why a commit is not known to be in the store. It is committed all the same: the next worker finds it, and it is stored as soon as the store works again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +75,8 @@ pub(crate) struct Carrier {
 
 /// What has it look.
 pub(crate) trait Ring: Sync {
-    fn ring(&self);
+    /// False if it is known that there is nobody.
+    fn ring(&self) -> bool;
 }
 
 static CARRIER: OnceLock<Carrier> = OnceLock::new();
@@ -114,18 +118,26 @@ pub(crate) fn wait(region: &Region<'_>, generation: u64) -> Result<(), SyncError
         }
         let now = clock::now();
         let report = delivery.report();
-        if report.failed > begun && report.is_failing() {
+        if report.is_failing() && report.failed > begun || report.is_stuck() {
+            // As soon as it works again, it is to look.
+            let _ = carrier.bell.ring();
             return Err(failed(delivery.reason()));
         }
         if seen != last_change.0 {
             last_change = (seen, now);
         } else if now.saturating_sub(last_change.1) > SILENCE {
+            SILENT_AFTER.store(seen.wrapping_add(1), Ordering::Relaxed);
+        }
+        if SILENT_AFTER.load(Ordering::Relaxed) == seen.wrapping_add(1) {
+            let _ = carrier.bell.ring();
             return Err(failed(Some("nobody carries it there".to_owned())));
         }
         // Once for each attempt: one that has begun may have read what was there before.
         if rung_at != Some(report.begun) || now.saturating_sub(last_change.1) > TELL_AGAIN {
             rung_at = Some(report.begun);
-            carrier.bell.ring();
+            if !carrier.bell.ring() {
+                return Err(failed(Some("there is no keeper".to_owned())));
+            }
         }
         if futex::wait(delivery.changes(), seen, TELL_AGAIN).is_err() {
             std::thread::sleep(Duration::from_millis(1));

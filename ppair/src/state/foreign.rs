@@ -134,9 +134,7 @@ impl Foreign {
     /// The generations that are in the store, of all hard states together.
     pub(crate) fn stored_generation(&self) -> u64 {
         let regions = self.places.iter().filter_map(|place| self.region(place));
-        regions.fold(0, |sum: u64, region| {
-            sum.wrapping_add(region.stored().max(region.base().unwrap_or(0)))
-        })
+        regions.fold(0, |sum: u64, region| sum.wrapping_add(region.stored()))
     }
 
     /// All hard states, each as it was committed at some moment of this call.

@@ -540,6 +540,24 @@ mod tests {
         segment.given().collect()
     }
 
+    /// It would count as none, or as one that was committed long ago.
+    #[test]
+    fn the_highest_generation_that_may_be_stored_is_one_that_a_pair_goes_on_from() {
+        let highest = crate::state::stored::Stored::of(&7_u64, 1 << 51).to_bytes();
+        assert!(crate::state::stored::Stored::from_bytes(&highest).is_ok());
+        let given = Given {
+            generation: 1 << 51,
+            ..given(0, 5)
+        };
+        let segment =
+            Segment::create(vec![RegionSpec::of::<u64>()], &[given]).expect("shared memory");
+        assert_eq!(segment.region(0).base(), Some(1 << 51));
+        // Generation 2 to the power of 52.
+        let refused =
+            std::panic::catch_unwind(|| crate::state::stored::Stored::of(&7_u64, 1 << 52));
+        assert!(refused.is_err());
+    }
+
     #[test]
     fn damaged_bytes_hide_nothing_that_lies_behind_them() {
         let specs = vec![RegionSpec::of::<u64>(), RegionSpec::of::<[u8; 3]>()];

@@ -22,7 +22,7 @@ const CHECKSUM: usize = 5 * WORD;
 const WORD: usize = size_of::<u64>();
 
 /// The highest generation. Commits that go on from it never reach the end of the numbers that a segment counts with.
-const MAX_GENERATION: u64 = 1 << 53;
+const MAX_GENERATION: u64 = 1 << 51;
 
 /// A checkpoint outside of a pair: the bytes of a hard state, its generation, and the [`Descriptor`] of what the bytes mean.
 ///
@@ -61,7 +61,7 @@ impl Stored {
     ///
     /// # Panics
     ///
-    /// If the generation is beyond 2 to the power of 53, which no pair ever commits.
+    /// If the generation is beyond 2 to the power of 51, which no pair ever commits.
     #[must_use]
     pub fn of<T: HardState>(value: &T, generation: u64) -> Self {
         assert!(

@@ -84,6 +84,11 @@ impl Lock {
         Self { fd }
     }
 
+    /// Lets it go, for all processes that have it.
+    pub(crate) fn let_go(&self) {
+        file::unlock(self.fd.as_fd());
+    }
+
     /// The descriptor that the lock hangs on.
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()

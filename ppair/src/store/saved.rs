@@ -70,7 +70,7 @@ impl Row {
         }
         Ok(Self {
             name: stored.name().to_owned(),
-            // At most 2 to the power of 53.
+            // At most 2 to the power of 51.
             generation: i64::try_from(stored.generation()).unwrap_or(i64::MAX),
             bytes,
         })

@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read as _, Write as _};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
@@ -49,6 +50,12 @@ impl Channel {
     pub(crate) fn ring(&self) {
         let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
         let _ = send(self.pair.as_raw_fd(), &[0], flags);
+    }
+
+    /// Nothing more comes from this end, from whatever process: the keeper hears that nobody is left.
+    pub(crate) fn end(&self) {
+        // There is nothing that could be wrong with it.
+        let _ = self.pair.shutdown(Shutdown::Write);
     }
 
     /// In the keeper: lets go of the other end.

@@ -122,3 +122,9 @@ pub(crate) fn lock(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
         }
     }
 }
+
+/// Takes back [`lock`], for all that have the open file description.
+pub(crate) fn unlock(fd: BorrowedFd<'_>) {
+    // SAFETY: the call takes integers only, and `fd` is open. Of a file that is open, it cannot fail (flock(2)).
+    let _ = unsafe { libc::flock(fd.as_raw_fd(), libc::LOCK_UN) };
+}

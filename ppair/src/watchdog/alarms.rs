@@ -196,6 +196,8 @@ mod tests {
         }
         alarms.forget_worker();
         assert_eq!(alarms.take_due(ms(1)), Some(Alarm::Ping));
+        // The keeper lives on, or is started again, whatever becomes of a worker.
+        assert_eq!(alarms.take_due(ms(1)), Some(Alarm::Keeper));
         assert_eq!(alarms.next(), None);
     }
 }

@@ -228,6 +228,8 @@ impl WatchDog {
                 break;
             }
         }
+        // For a keeper that is not there yet.
+        self.others.reserve(1);
         listed
     }
 
@@ -397,7 +399,7 @@ impl WatchDog {
     }
 
     /// Whether a stop signal is the last one once more.
-    fn is_echo(&mut self, signal: i32) -> bool {
+    pub(super) fn is_echo(&mut self, signal: i32) -> bool {
         let now = clock::now();
         let last = self.last_stop.replace((signal, now));
         last.is_some_and(|(last, at)| last == signal && now.saturating_sub(at) < ECHO)

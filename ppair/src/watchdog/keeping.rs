@@ -4,15 +4,14 @@
 use core::time::Duration;
 
 use super::alarms::Alarm;
-use super::driver::WatchDog;
+use super::driver::{Image, WatchDog};
 use crate::event::Event as Say;
 use crate::exit::Exit;
 use crate::progress::delay;
 use crate::state::delivery::REASON;
-use crate::state::durable::Ring as _;
 use crate::sys::signal::{SIGCHLD, SIGINT, SIGKILL, SIGQUIT, SIGTERM, Set};
 use crate::sys::wait::Reaped;
-use crate::sys::{clock, futex, signal, wait};
+use crate::sys::{Errno, clock, futex, signal, wait};
 
 /// How long the watch dog waits at a time for a keeper that is to end.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -35,11 +34,15 @@ pub(super) struct Kept {
 impl WatchDog {
     /// Looks whether there is a keeper, if there is to be one.
     pub(super) fn begin_keeping(&mut self) {
-        if self
-            .equipment
-            .keeping
-            .is_some_and(|keeping| keeping.pid() == 0)
-        {
+        let Some(keeping) = self.equipment.keeping else {
+            return;
+        };
+        // The program may have waited for it, when this process served as the worker.
+        let pid = keeping.pid();
+        if pid != 0 && wait::reap(pid) != Ok(None) {
+            keeping.set_pid(0);
+        }
+        if keeping.pid() == 0 {
             self.alarms.set(Alarm::Keeper, Some(clock::now()));
         }
     }
@@ -104,6 +107,9 @@ impl WatchDog {
         let Some(keeping) = self.equipment.keeping else {
             return;
         };
+        // Whatever has its id next is not known.
+        let pid = keeping.pid();
+        self.others.retain(|known| *known != pid);
         keeping.set_pid(0);
         let now = clock::now();
         let delivery = self.segment.delivery();
@@ -143,6 +149,10 @@ impl WatchDog {
         let Some(keeping) = self.equipment.keeping.filter(|keeping| keeping.pid() == 0) else {
             return;
         };
+        if matches!(self.image, Image::Used(_)) {
+            self.has_no_keeper("no keeper can be started before the next worker");
+            return;
+        }
         if let Err(errno) = self.oom.before_fork() {
             self.complain("pwrite", errno);
         }
@@ -154,10 +164,20 @@ impl WatchDog {
             Ok(_) => {}
             Err(errno) => {
                 self.complain("fork", errno);
+                let mut reason = Reason::default();
+                reason.put(format_args!("fork: {}", errno.desc()));
+                self.has_no_keeper(reason.as_str());
                 let later = clock::now().saturating_add(self.options.restart_delay);
                 self.alarms.set(Alarm::Keeper, Some(later));
             }
         }
+    }
+
+    /// Nobody is to wait for a keeper that cannot be started.
+    fn has_no_keeper(&self, reason: &str) {
+        let delivery = self.segment.delivery();
+        delivery.fail(delivery.begin(), clock::now(), reason);
+        futex::wake_all(delivery.changes());
     }
 
     /// The pair ends: the keeper stores what was committed last, within the time that a worker has to stop. One more stop signal ends
@@ -166,25 +186,84 @@ impl WatchDog {
         let Some(keeping) = self.equipment.keeping else {
             return;
         };
-        let pid = keeping.pid();
-        if pid == 0 {
-            return;
-        }
-        self.segment.delivery().finish();
-        keeping.ring();
+        keeping.finish();
         let until = keeping
             .patience()
             .and_then(|patience| clock::now().checked_add(patience))
             // It says itself that it gives up, and this is for one that does not.
             .and_then(|until| until.checked_add(Duration::from_secs(1)));
-        loop {
-            if !matches!(wait::reap(pid), Ok(None)) {
-                keeping.set_pid(0);
+        let mut reason = Reason::default();
+        // If the one that there is dies, or there is none, there is one more.
+        for is_last in [false, true] {
+            if keeping.pid() == 0 && !self.is_all_stored() {
+                self.start_keeper();
+            }
+            let pid = keeping.pid();
+            if pid == 0 {
                 break;
+            }
+            let Ok(reaped) = self.wait_for_last_keeper(pid, until) else {
+                self.say_not_stored("it has no more time to store what was committed last");
+                // It is not reaped yet, so its id cannot belong to anybody else.
+                let _ = signal::kill(pid, SIGKILL);
+                return;
+            };
+            keeping.set_pid(0);
+            match reaped.map(|reaped| Exit::from_status(reaped.status)) {
+                // It has said so itself.
+                Some(Exit::Code(crate::exit::SYSTEM)) => return keeping.let_go(),
+                Some(exit) if exit != Exit::Code(0) => {
+                    reason = Reason::default();
+                    reason.of(exit);
+                }
+                _ => {}
+            }
+            if is_last {
+                break;
+            }
+        }
+        if !self.is_all_stored() {
+            self.say_not_stored(match reason.as_str() {
+                "" => "nobody has stored what was committed last",
+                reason => reason,
+            });
+        }
+        keeping.let_go();
+    }
+
+    fn is_all_stored(&self) -> bool {
+        let mut regions = self.segment.regions();
+        regions.all(|region| region.published(self.incarnation).generation <= region.stored())
+    }
+
+    fn say_not_stored(&self, reason: &str) {
+        self.tell(&Say::StoreFailed {
+            store: self.equipment.keeping.map_or("", |keeping| keeping.name()),
+            reason,
+            failures: self.kept.failures,
+        });
+    }
+
+    /// Waits until it has ended, and reaps it: `None` if somebody else has.
+    fn wait_for_last_keeper(
+        &mut self,
+        pid: i32,
+        until: Option<Duration>,
+    ) -> Result<Option<Reaped>, OutOfTime> {
+        loop {
+            match wait::reap(pid) {
+                Ok(None) => {}
+                Ok(reaped) => return Ok(reaped),
+                Err(Errno::ECHILD) => return Ok(None),
+                Err(errno) => self.complain("wait4", errno),
             }
             let stop = Set::of(&[SIGCHLD, SIGINT, SIGQUIT, SIGTERM]);
             let is_over = match signal::wait(stop, Some(LOOK_AGAIN)) {
-                Ok(Some(taken)) => taken.signal != SIGCHLD && self.world.stops(taken),
+                Ok(Some(taken)) => {
+                    taken.signal != SIGCHLD
+                        && self.world.stops(taken)
+                        && !self.is_echo(taken.signal)
+                }
                 Ok(None) => false,
                 Err(_) => {
                     std::thread::sleep(LOOK_AGAIN);
@@ -192,38 +271,46 @@ impl WatchDog {
                 }
             };
             if is_over || until.is_some_and(|until| clock::now() >= until) {
-                self.tell(&Say::StoreFailed {
-                    store: keeping.name(),
-                    reason: "it has no more time to store what was committed last",
-                    failures: self.kept.failures,
-                });
-                // It is not reaped yet, so its id cannot belong to anybody else.
-                let _ = signal::kill(pid, SIGKILL);
-                break;
+                return Err(OutOfTime);
             }
         }
     }
 }
 
-/// Why a keeper has died, without a heap.
-#[derive(Default)]
+/// The last keeper has no more time.
+struct OutOfTime;
+
+/// Why there is no keeper, without a heap.
 struct Reason {
     bytes: Room,
     length: usize,
 }
 
-type Room = [u8; 32];
+type Room = [u8; 64];
+
+impl Default for Reason {
+    fn default() -> Self {
+        Self {
+            bytes: [0; 64],
+            length: 0,
+        }
+    }
+}
 
 impl Reason {
     fn of(&mut self, exit: Exit) {
+        match exit {
+            Exit::Code(code) => self.put(format_args!("the keeper exited with {code}")),
+            Exit::Signal { signal, .. } => {
+                self.put(format_args!("{} killed the keeper", signal::Name(signal)));
+            }
+        }
+    }
+
+    fn put(&mut self, text: core::fmt::Arguments<'_>) {
         use core::fmt::Write as _;
         // What does not fit is left out.
-        let _ = match exit {
-            Exit::Code(code) => write!(self, "the keeper exited with {code}"),
-            Exit::Signal { signal, .. } => {
-                write!(self, "{} killed the keeper", signal::Name(signal))
-            }
-        };
+        let _ = self.write_fmt(text);
     }
 
     fn as_str(&self) -> &str {

@@ -10,9 +10,13 @@
 //! | `state` | only prints |
 //! | `report` | prints what is known of the store |
 //! | `exit N`, `abort` | ends the worker |
+//! | `linger` | leaves a child that does nothing |
+//! | `reap` | waits for the end of any child |
 //!
 //! With the argument `own` it has a store of its own: the folder that `OWN_STORE` names, with a file for each hard state. What lies there beside them says
 //! how it does: `fail` lets it fail, `crash` ends the keeper, `slow` has it wait until that file is gone. `saves` counts.
+//!
+//! `RESTORE=N` gives the pair a checkpoint of N, of generation N. With the argument `twins` there are two hard states of one name.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -100,6 +104,33 @@ fn say(what: &str, count: &Checkpoint<u64>, mark: &Checkpoint<u32>, worker: &Wor
     );
 }
 
+mod twins {
+    use ppair::HardState;
+
+    #[derive(Clone, Copy, Default, HardState)]
+    #[repr(C)]
+    pub(super) struct State(u64);
+
+    pub(super) mod other {
+        use ppair::HardState;
+
+        #[derive(Clone, Copy, Default, HardState)]
+        #[repr(C)]
+        pub(crate) struct State(u32);
+    }
+}
+
+/// A child that runs no program of its own, and so has all descriptors of its parent.
+fn linger() {
+    // SAFETY: nothing but what a signal handler may do happens in the child.
+    match unsafe { nix::unistd::fork() }.expect("a child") {
+        nix::unistd::ForkResult::Child => loop {
+            nix::unistd::pause();
+        },
+        nix::unistd::ForkResult::Parent { child } => println!("child={child}"),
+    }
+}
+
 fn main() {
     // Where `ppair_tests::inject` begins to count system calls.
     let _ = nix::unistd::getppid();
@@ -109,6 +140,14 @@ fn main() {
         Config::new()
     };
     let mut pair = Pair::new(config);
+    if let Ok(number) = std::env::var("RESTORE") {
+        let number = number.parse::<u64>().expect("a number");
+        pair = pair.restore(Stored::of(&number, number));
+    }
+    if std::env::args().nth(1).as_deref() == Some("twins") {
+        let _ = pair.prepare::<Checkpoint<twins::State>>();
+        let _ = pair.prepare::<Checkpoint<twins::other::State>>();
+    }
     let count = pair.prepare::<Checkpoint<u64>>();
     let mark = pair.prepare::<Checkpoint<u32>>();
     let worker = pair.start();
@@ -154,6 +193,11 @@ fn main() {
                     report.failures().map_or(0, |(failures, _)| failures)
                 ),
             },
+            "linger" => linger(),
+            "reap" => {
+                let reaped = nix::sys::wait::wait().expect("a child");
+                println!("reaped={}", reaped.pid().expect("it has one"));
+            }
             "exit" => exit(number()),
             "abort" => abort(),
             other => panic!("{other}?"),

@@ -42,8 +42,8 @@ impl<T: HardState> Checkpoint<T> {
         if !durable::has_carrier() {
             return Err(SyncError::NoStore);
         }
-        if region.base() == Some(generation) {
-            // Nothing was committed since it was loaded.
+        if generation == 0 {
+            // Nothing was ever committed.
             return Ok(());
         }
         durable::wait(&region, generation)

@@ -50,7 +50,7 @@ fn what_is_set_aside_is_a_store_of_its_own() {
 fn the_name_of_what_is_set_aside_is_no_longer_than_names_can_be() {
     let folder = folder();
     let path = folder.path().join("n".repeat(240));
-    let stored = Stored::of(&ANameThatIsSoLongThatNobodyWouldEverCallATypeLikeThisUnlessItWereToSeeWhetherNamesOfFilesGetTooLong { value: 1 }, 1 << 53);
+    let stored = Stored::of(&ANameThatIsSoLongThatNobodyWouldEverCallATypeLikeThisUnlessItWereToSeeWhetherNamesOfFilesGetTooLong { value: 1 }, 1 << 51);
     on_disk(&path).set_aside(&stored).expect("there is space");
     assert_eq!(names(&folder).len(), 1);
 }
