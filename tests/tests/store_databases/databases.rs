@@ -35,9 +35,9 @@ pub(crate) trait Database {
 }
 
 pub(crate) struct Sqlite {
-    folder: Scratch,
-    /// Where it lies, if that can be filled.
+    /// Where it lies, if that can be filled. Before the folder that it is in.
     disk: Option<SmallDisk>,
+    folder: Scratch,
     /// Another program's.
     other: Option<Connection>,
 }
@@ -45,8 +45,8 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     pub(crate) fn on_disk() -> Self {
         Self {
-            folder: Scratch::new(),
             disk: None,
+            folder: Scratch::new(),
             other: None,
         }
     }
@@ -56,8 +56,8 @@ impl Sqlite {
         let folder = Scratch::new();
         let disk = SmallDisk::mount(test, folder.path(), 64)?;
         Some(Self {
-            folder,
             disk: Some(disk),
+            folder,
             other: None,
         })
     }
