@@ -401,7 +401,7 @@ impl<S: 'static> Pair<S> {
             let adopted = start::adopt(&options, specs, file, keeping);
             (adopted, Some((baton, tether)))
         } else {
-            let made = start::make(&options, specs, preparation.restored);
+            let made = start::make(&options, specs, preparation.restored, off);
             (made, None)
         };
         let room = Room::new();

@@ -70,6 +70,7 @@ pub(crate) fn begin(
     options: &Options,
     alone: &Alone,
     specs: &[RegionSpec],
+    is_alone: bool,
 ) -> Result<(&'static Keeping, Vec<Stored>), Refusal> {
     let choice = options.store;
     let name = choice.shown();
@@ -87,6 +88,7 @@ pub(crate) fn begin(
         channel,
         lock,
         random::word(),
+        is_alone,
     )));
     let loaded = match fork(alone) {
         Ok(Side::Child) => carry::first(keeping, specs),

@@ -159,6 +159,7 @@ impl Carrier {
             attempt: AtomicU64::new(0),
             begun: Mutex::new(Duration::ZERO),
             is_slow: AtomicBool::new(false),
+            said: Mutex::new(None),
             end_of_all: Mutex::new(None),
         });
         reporter.watch(keeping);
@@ -198,22 +199,25 @@ impl Carrier {
         }
         // What the segment does not say any more, as a wild write has hit it there.
         for held in held {
+            if held
+                .region
+                .is_some_and(|number| self.states[number].at.is_some())
+            {
+                continue;
+            }
             let Ok(stored) = Stored::from_bytes(&held.bytes) else {
                 continue;
             };
             let is_named_so = |other: &Stored| other.name() == stored.name();
-            match held.region.map(|number| &mut self.states[number].at) {
-                Some(Some(_)) => continue,
-                Some(at) => *at = Some(self.newest.len()),
-                None if self
-                    .newest
-                    .iter()
-                    .chain(&self.to_set_aside)
-                    .any(is_named_so) =>
-                {
-                    continue;
-                }
-                None => {}
+            if let Some(number) = held.region {
+                self.states[number].at = Some(self.newest.len());
+            } else if self
+                .newest
+                .iter()
+                .chain(&self.to_set_aside)
+                .any(is_named_so)
+            {
+                continue;
             }
             self.newest.push(stored);
         }
@@ -242,7 +246,9 @@ impl Carrier {
                 }
                 if now >= self.not_before {
                     // What came of it is said where it was tried.
-                    let _ = self.carry();
+                    if self.carry().is_err() {
+                        next = next.min(self.not_before);
+                    }
                 } else {
                     next = next.min(self.not_before);
                 }
@@ -395,6 +401,8 @@ struct Reporter {
     begun: Mutex<Duration>,
     /// Whether it was said of it that it takes too long.
     is_slow: AtomicBool,
+    /// Whether it was said here that the store fails, and how often it has, and since when.
+    said: Mutex<Option<(u64, Duration)>>,
     /// When the keeper ends, whatever it does.
     end_of_all: Mutex<Option<Duration>>,
 }
@@ -432,20 +440,33 @@ impl Reporter {
         self.is_slow.swap(false, Ordering::Relaxed)
     }
 
-    /// Has the watch dog look at what was said; if there is none any more, says it itself.
+    /// Has the watch dog look at what was said; if there is none, or none any more, says it itself.
     fn tell(&self, keeping: &Keeping) {
-        if process::parent() == keeping.watchdog {
+        if !keeping.is_alone && process::parent() == keeping.watchdog {
             let _ = signal::kill(keeping.watchdog, signal::SIGCHLD);
             return;
         }
         let delivery = self.segment.delivery();
         let report = delivery.report();
-        if report.is_failing() {
-            say(&Say::StoreFailed {
-                store: keeping.name(),
-                reason: &delivery.reason().unwrap_or_default(),
-                failures: report.failures,
-            });
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        match *said {
+            None if report.is_failing() => {
+                *said = Some((report.failures, report.failing_since));
+                say(&Say::StoreFailed {
+                    store: keeping.name(),
+                    reason: &delivery.reason().unwrap_or_default(),
+                    failures: report.failures,
+                });
+            }
+            Some((failures, since)) if !report.is_failing() => {
+                *said = None;
+                say(&Say::StoreRecovered {
+                    store: keeping.name(),
+                    after: clock::now().saturating_sub(since),
+                    failures: report.failures.max(failures),
+                });
+            }
+            _ => {}
         }
     }
 

@@ -72,6 +72,8 @@ pub(crate) struct Keeping {
     /// What the pair is called where somebody else could take the store meanwhile.
     token: u64,
     watchdog: i32,
+    /// Whether that is no watch dog but the program itself, which runs alone.
+    is_alone: bool,
     /// The keeper's process id; 0 if there is none.
     pid: AtomicI32,
 }
@@ -145,7 +147,13 @@ impl Keeping {
         store::open(&self.choice, owner).unwrap_or_else(|| Box::new(NoStore))
     }
 
-    fn new(options: &Options, channel: Channel, lock: Option<Lock>, token: u64) -> Self {
+    fn new(
+        options: &Options,
+        channel: Channel,
+        lock: Option<Lock>,
+        token: u64,
+        is_alone: bool,
+    ) -> Self {
         Self {
             choice: options.store,
             name: OnceLock::new(),
@@ -155,6 +163,7 @@ impl Keeping {
             lock,
             token,
             watchdog: process::pid(),
+            is_alone,
             pid: AtomicI32::new(0),
         }
     }
@@ -167,7 +176,7 @@ impl Keeping {
             lock,
             token,
         } = adopted;
-        let keeping = Self::new(options, channel, lock, token);
+        let keeping = Self::new(options, channel, lock, token, false);
         keeping.set_pid(pid);
         Box::leak(Box::new(keeping))
     }

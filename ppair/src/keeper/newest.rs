@@ -9,6 +9,9 @@ use crate::state::stored::Stored;
 /// who reads it; then the next look may do better.
 const TRIES: u32 = 50;
 
+/// How often the same has to be found that is not whole.
+const SAME: u32 = 4;
+
 /// What is found of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
@@ -34,7 +37,7 @@ pub(super) fn read(segment: &Segment, number: usize) -> Found {
     let layout = segment.specs()[number].layout;
     let stored =
         |Recovered { origin, bytes }| Some(Stored::new(layout, origin.generation(), bytes?));
-    let mut before = None;
+    let (mut before, mut times) = (None, 0);
     for _ in 0..TRIES {
         let incarnation = incarnation(&region);
         let published = region.published(incarnation);
@@ -43,15 +46,16 @@ pub(super) fn read(segment: &Segment, number: usize) -> Found {
         let is_poisoned = found.origin.is_poisoned();
         match stored(found) {
             Some(stored) if is_current => return Found::Whole(stored),
-            // The same twice: nobody commits meanwhile.
-            other if before == Some((incarnation, published)) => {
+            // The same again and again: nobody commits meanwhile.
+            other if before == Some((incarnation, published)) && times == SAME => {
                 return if is_poisoned {
                     Found::LeftBehind(other)
                 } else {
                     Found::Damaged
                 };
             }
-            _ => before = Some((incarnation, published)),
+            _ if before == Some((incarnation, published)) => times += 1,
+            _ => (before, times) = (Some((incarnation, published)), 1),
         }
         std::thread::yield_now();
     }

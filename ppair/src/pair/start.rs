@@ -60,11 +60,16 @@ pub(super) fn enter(
 type Ground = (&'static Segment, Option<&'static Keeping>);
 
 /// The ground of a pair that begins: what the program was given, and what is stored.
-pub(super) fn make(options: &Options, specs: Vec<RegionSpec>, mut restored: Vec<Stored>) -> Ground {
+pub(super) fn make(
+    options: &Options,
+    specs: Vec<RegionSpec>,
+    mut restored: Vec<Stored>,
+    is_alone: bool,
+) -> Ground {
     let (mut keeping, mut held) = (None, Vec::new());
     if !options.store.is_memory() {
         check_names(&specs);
-        match keeper::begin(options, &only_one_thread(), &specs) {
+        match keeper::begin(options, &only_one_thread(), &specs, is_alone) {
             Ok((begun, loaded)) => {
                 keeping = Some(begun);
                 held = restored::assign(loaded.clone(), &specs);

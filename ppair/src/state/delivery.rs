@@ -123,6 +123,10 @@ impl<'a> Delivery<'a> {
     pub(crate) fn succeed(&self, attempt: u64, now: Duration) {
         self.set(SAVED_AT, nanos(now).max(1));
         self.set(SAVED, attempt);
+        if self.get(FAILED) > attempt {
+            // A wild write has left that.
+            self.set(FAILED, 0);
+        }
         self.note_change();
     }
 
@@ -199,6 +203,16 @@ mod tests {
         delivery.fail(4, second * 4, "again");
         let report = delivery.report();
         assert_eq!((report.failures, report.failing_since), (1, second * 4));
+    }
+
+    #[test]
+    fn what_a_wild_write_says_of_failures_is_over_with_the_next_success() {
+        let words = words();
+        let delivery = Delivery::new(Words::open(&words)).expect("its length");
+        words[FAILED].store(1 << 40, Ordering::Relaxed);
+        assert!(delivery.report().is_failing());
+        delivery.succeed(delivery.begin(), Duration::ZERO);
+        assert!(!delivery.report().is_failing());
     }
 
     #[test]

@@ -97,6 +97,17 @@ pub(crate) fn report() -> Option<(Report, Option<String>)> {
     Some((delivery.report(), delivery.reason()))
 }
 
+/// Whether the store fails. It is to look then, as somebody would wait if it did not.
+pub(crate) fn is_failing() -> bool {
+    CARRIER.get().is_some_and(|carrier| {
+        let is_failing = carrier.segment.delivery().report().is_failing();
+        is_failing && {
+            let _ = carrier.bell.ring();
+            true
+        }
+    })
+}
+
 /// Waits until this generation of the region, which is committed, is stored.
 pub(crate) fn wait(region: &Region<'_>, generation: u64) -> Result<(), SyncError> {
     let Some(carrier) = CARRIER.get() else {

@@ -101,6 +101,8 @@ impl<T: HardState> Checkpoint<T> {
     #[cold]
     #[inline(never)]
     pub(super) fn wait_at_once(&self) {
-        let _ = self.sync();
+        if !durable::is_failing() {
+            let _ = self.sync();
+        }
     }
 }
