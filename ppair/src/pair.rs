@@ -146,10 +146,12 @@ impl Pair {
             environment = read(Options::DEFAULT);
         }
         let Environment {
-            options,
+            mut options,
             off,
             unknown,
         } = environment;
+        // Before `setup` goes elsewhere.
+        options.store = options.store.absolute();
         if !off {
             // Before `setup` is run for nothing.
             let _ = only_one_thread();

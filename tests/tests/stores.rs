@@ -453,3 +453,21 @@ fn a_pair_that_is_degraded_for_a_while_keeps_its_keeper_and_its_lock() {
     assert_eq!(count(&begin), before + 1);
     stop(pair);
 }
+
+#[test]
+fn a_path_that_is_not_absolute_begins_where_the_program_was_started() {
+    let folder = Scratch::new();
+    let mut pair = Fixture::new(STORED)
+        .stdin()
+        .env("PPAIR_STORE", "file:state")
+        .with(|command| {
+            command.current_dir(folder.path());
+        })
+        .spawn();
+    pair.stdout_line();
+    tell(&mut pair, "durable");
+    stop(pair);
+    let (pair, begin) = start(&format!("file:{}", folder.join("state").display()));
+    assert_eq!(count(&begin), 1);
+    stop(pair);
+}

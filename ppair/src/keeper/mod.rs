@@ -176,7 +176,15 @@ impl Keeping {
             lock,
             token,
         } = adopted;
-        let keeping = Self::new(options, channel, lock, token, false);
+        let path = lock.as_ref().and_then(|lock| {
+            let link = format!("/proc/self/fd/{}", lock.as_fd().as_raw_fd());
+            std::fs::read_link(link).ok()
+        });
+        let mut keeping = Self::new(options, channel, lock, token, false);
+        if let Some(path) = path {
+            // This process may be in another folder by now.
+            keeping.choice = keeping.choice.beside(&path);
+        }
         keeping.set_pid(pid);
         Box::leak(Box::new(keeping))
     }

@@ -18,7 +18,8 @@ const SILENCE: Duration = Duration::from_secs(20);
 /// One more than the number of changes after which nothing has happened for so long: nobody waits so long again before something does.
 static SILENT_AFTER: AtomicU64 = AtomicU64::new(0);
 
-/// Why a commit is not known to be in the store. It is committed all the same: the next worker finds it, and it is stored as soon as the store works again.
+/// Why a commit is not known to be in the store. But for [`Commit`](Self::Commit) it is committed all the same: the next worker finds it, and it is stored as soon
+/// as the store works again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SyncError {

@@ -1,7 +1,7 @@
 //! The option `store`: what it may say, and which store that is. Pure.
 
 use core::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Store;
 
@@ -70,6 +70,39 @@ impl Choice {
             return None;
         };
         Place::parse(name).ok()
+    }
+
+    /// The same, wherever the program is from here on: a path begins in the folder in which it is now. As it is, if that folder is not known.
+    pub(crate) fn absolute(self) -> Self {
+        let Kind::Named(name) = self.kind else {
+            return self;
+        };
+        let (scheme, path) = match Place::parse(name) {
+            Ok(Place::File(path)) => ("file", path),
+            Ok(Place::Sqlite(path)) => ("sqlite", path),
+            _ => return self,
+        };
+        let absolute = std::path::absolute(&path).ok();
+        match absolute.as_deref().and_then(Path::to_str) {
+            Some(absolute) if path.is_relative() => {
+                // Once in a program.
+                Self::named(format!("{scheme}:{absolute}").leak())
+            }
+            _ => self,
+        }
+    }
+
+    /// The same kind of store, beside this lock: where an earlier image of this process had it.
+    pub(crate) fn beside(self, lock: &Path) -> Self {
+        let Kind::Named(name) = self.kind else {
+            return self;
+        };
+        let path = lock.to_str().and_then(|lock| lock.strip_suffix(".lock"));
+        match (Place::parse(name), path) {
+            (Ok(Place::File(_)), Some(path)) => Self::named(format!("file:{path}").leak()),
+            (Ok(Place::Sqlite(_)), Some(path)) => Self::named(format!("sqlite:{path}").leak()),
+            _ => self,
+        }
     }
 
     /// It, for a message.
@@ -257,6 +290,26 @@ mod tests {
             let error = Place::parse(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_path_stays_where_it_was_when_the_program_began() {
+        let here = std::env::current_dir().unwrap();
+        let here = here.to_str().unwrap();
+        for (name, absolute) in [
+            ("file:a/b", format!("file:{here}/a/b")),
+            ("file:/a/b", "file:/a/b".to_owned()),
+            ("shm:a", "shm:a".to_owned()),
+            ("memory", "memory".to_owned()),
+        ] {
+            assert_eq!(Choice::named(name).absolute().shown(), absolute);
+        }
+        let lock = Path::new("/x/state.lock");
+        assert_eq!(
+            Choice::named("file:state").beside(lock).shown(),
+            "file:/x/state"
+        );
+        assert_eq!(Choice::named("shm:state").beside(lock).shown(), "shm:state");
     }
 
     #[test]
