@@ -305,29 +305,31 @@ impl Carrier {
             self.not_before = now.saturating_add(self.pause);
             self.pause = self.pause.saturating_mul(2).min(RETRY_LATE);
         }
-        let was_slow = self.reporter.end(attempt, now, result.as_ref().err());
+        let was_slow = self.reporter.end(attempt, now, &result);
         let is_failing = result.is_err();
         if self.told.replace(is_failing) != Some(is_failing) || was_slow {
             self.reporter.tell(self.keeping);
         }
-        result
+        result.map(drop)
     }
 
-    fn attempt(&mut self) -> Result<(), StoreError> {
+    /// Returns whether there was something to save.
+    fn attempt(&mut self) -> Result<bool, StoreError> {
         self.is_damaged = false;
         if !self.is_open {
             let loaded = self.store.load()?;
             self.take_in(loaded);
         }
         if !self.is_behind() {
-            return Ok(());
+            return Ok(false);
         }
         while let Some(stored) = self.to_set_aside.last() {
             self.store.set_aside(stored)?;
             self.to_set_aside.pop();
         }
         let damaged = self.read_newest();
-        if self.states.iter().any(|state| state.read.is_some()) {
+        let has_read = self.states.iter().any(|state| state.read.is_some());
+        if has_read {
             self.store.save(&self.newest)?;
         }
         for (number, state) in self.states.iter_mut().enumerate() {
@@ -339,7 +341,7 @@ impl Carrier {
             let _ = self.segment.region(number).set_stored(read);
         }
         self.is_damaged = damaged.is_some();
-        damaged.map_or(Ok(()), |number| {
+        damaged.map_or(Ok(has_read), |number| {
             Err(StoreError::failed(format_args!(
                 "the last commit of `{}` was overwritten by a wild write before it was stored",
                 self.segment.specs()[number].layout.name()
@@ -427,14 +429,14 @@ impl Reporter {
     }
 
     /// Returns whether it was said of it that it takes too long.
-    fn end(&self, attempt: u64, now: Duration, error: Option<&StoreError>) -> bool {
+    fn end(&self, attempt: u64, now: Duration, result: &Result<bool, StoreError>) -> bool {
         let _begun = self.lock();
         self.attempt.store(0, Ordering::Relaxed);
         let delivery = self.segment.delivery();
         delivery.end(attempt);
-        match error {
-            None => delivery.succeed(attempt, now),
-            Some(error) => delivery.fail(attempt, now, &error.to_string()),
+        match result {
+            Ok(has_saved) => delivery.succeed(attempt, has_saved.then_some(now)),
+            Err(error) => delivery.fail(attempt, now, &error.to_string()),
         }
         futex::wake_all(delivery.changes());
         self.is_slow.swap(false, Ordering::Relaxed)

@@ -119,9 +119,11 @@ impl<'a> Delivery<'a> {
         self.note_change();
     }
 
-    /// This attempt has saved all that there was.
-    pub(crate) fn succeed(&self, attempt: u64, now: Duration) {
-        self.set(SAVED_AT, nanos(now).max(1));
+    /// This attempt has saved all that there was, at this time; `None` if there was nothing.
+    pub(crate) fn succeed(&self, attempt: u64, at: Option<Duration>) {
+        if let Some(at) = at {
+            self.set(SAVED_AT, nanos(at).max(1));
+        }
         self.set(SAVED, attempt);
         if self.get(FAILED) > attempt {
             // A wild write has left that.
@@ -196,10 +198,12 @@ mod tests {
         assert_eq!(delivery.reason().as_deref(), Some("still"));
         assert_eq!(delivery.reason_in(&mut [0; REASON]), "still");
         assert_eq!(delivery.begin(), 3);
-        delivery.succeed(3, second * 3);
+        delivery.succeed(3, Some(second * 3));
         let report = delivery.report();
         assert!(!report.is_failing());
         assert_eq!(report.saved_at, Some(second * 3));
+        delivery.succeed(3, None);
+        assert_eq!(delivery.report().saved_at, Some(second * 3));
         delivery.fail(4, second * 4, "again");
         let report = delivery.report();
         assert_eq!((report.failures, report.failing_since), (1, second * 4));
@@ -211,7 +215,8 @@ mod tests {
         let delivery = Delivery::new(Words::open(&words)).expect("its length");
         words[FAILED].store(1 << 40, Ordering::Relaxed);
         assert!(delivery.report().is_failing());
-        delivery.succeed(delivery.begin(), Duration::ZERO);
+        delivery.succeed(delivery.begin(), None);
+        assert_eq!(delivery.report().saved_at, None);
         assert!(!delivery.report().is_failing());
     }
 
