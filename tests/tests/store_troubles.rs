@@ -16,7 +16,11 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// A pair with a store in this folder, which only does something if it has to.
 fn seldom(folder: &Scratch) -> Fixture {
-    Fixture::new(STORED)
+    seldom_of(STORED, folder)
+}
+
+fn seldom_of(program: &str, folder: &Scratch) -> Fixture {
+    Fixture::new(program)
         .stdin()
         .env(
             "PPAIR_STORE",
@@ -556,5 +560,39 @@ fn many_deaths_of_keepers_and_workers_leave_nothing_behind() {
     assert!(kib <= kib_before + 64, "{kib_before} KiB, then {kib}");
     let opened = ppair_tests::descriptors(keeper_of(&pair));
     assert!(opened < 16, "{opened}");
+    stop(pair);
+}
+
+/// Then it watches over its worker without knowing the hard states.
+#[test]
+fn a_fresh_image_whose_setup_fails_ends_with_all_stored() {
+    const SERVICE: &str = env!("CARGO_BIN_EXE_service");
+    let folder = Scratch::new();
+    let shortage = Shortage::new();
+    let fixture = seldom_of(SERVICE, &folder)
+        .arg("setup-once")
+        .env("MARKER", folder.join("marker"));
+    let (mut pair, _) = begin(shortage.on(fixture));
+    let keeper = keeper_of(&pair);
+    shortage.begin();
+    pair.write_line("abort");
+    assert!(pair.stdout_line().contains("degraded=true"));
+    shortage.end();
+    while value(&tell(&mut pair, "add"), "degraded") == "true" {}
+    let warning = pair.event("warning");
+    assert!(
+        warning
+            .get("reason")
+            .is_some_and(|reason| reason.contains("setup failed")),
+        "{warning}"
+    );
+    let last = count(&tell(&mut pair, "add"));
+    assert_eq!(keeper_of(&pair), keeper);
+    let since = Instant::now();
+    let end = stop(pair);
+    assert!(since.elapsed() < AT_ONCE, "{:?}", since.elapsed());
+    assert!(end.events("store_failed").is_empty());
+    let (pair, line) = begin(seldom_of(SERVICE, &folder));
+    assert_eq!(count(&line), last);
     stop(pair);
 }
