@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::time::Instant;
 
+use super::reporter::SLOW;
 use super::{Keeping, carry};
 use crate::config::Options;
 use crate::event::Event as Say;
@@ -97,11 +98,11 @@ pub(crate) fn begin(
             let mut end = None;
             let (begin, mut is_said) = (Instant::now(), false);
             let mut is_gone = || {
-                if !is_said && begin.elapsed() >= carry::SLOW {
+                if !is_said && begin.elapsed() >= SLOW {
                     is_said = true;
                     let reason = format!(
                         "the store {name} has not been read for {} s; the pair begins as soon as it is",
-                        carry::SLOW.as_secs()
+                        SLOW.as_secs()
                     );
                     say(&Say::Warning { reason: &reason });
                 }

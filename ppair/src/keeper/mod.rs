@@ -4,6 +4,7 @@
 mod begin;
 mod carry;
 mod newest;
+mod reporter;
 
 use core::sync::atomic::{AtomicI32, Ordering};
 use core::time::Duration;
