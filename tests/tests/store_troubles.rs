@@ -410,16 +410,23 @@ fn a_store_that_takes_its_time_to_be_read_is_said() {
 
 #[test]
 fn a_keeper_whose_pair_is_gone_does_not_wait_for_ever() {
-    let folder = Scratch::new();
-    let (mut pair, _) = begin(own(&folder).env("PPAIR_STOP_TIMEOUT", "300ms"));
-    touch(&folder, "slow");
-    tell(&mut pair, "add");
-    let (worker, keeper) = (pair.event("started").pid("worker"), keeper_of(&pair));
-    for pid in [pair.pid(), worker] {
-        pair.kill(pid, Signal::SIGKILL);
+    // It waits for the store when its pair goes, or as soon as it is gone.
+    for (interval, waits) in [("10ms", true), ("1h", false)] {
+        let folder = Scratch::new();
+        let fixture = own(&folder).env("PPAIR_STOP_TIMEOUT", "300ms");
+        let (mut pair, _) = begin(fixture.env("PPAIR_STORE_INTERVAL", interval));
+        touch(&folder, "slow");
+        tell(&mut pair, "add");
+        let (worker, keeper) = (pair.event("started").pid("worker"), keeper_of(&pair));
+        if waits {
+            let waits = folder.join("waits");
+            eventually("it waits", SOON, || waits.exists().then_some(()));
+        }
+        for pid in [pair.pid(), worker] {
+            pair.kill(pid, Signal::SIGKILL);
+        }
+        eventually("it ends", SOON, || (!is_alive(keeper)).then_some(()));
     }
-    eventually("it ends", SOON, || (!is_alive(keeper)).then_some(()));
-    drop(pair);
 }
 
 #[test]

@@ -24,8 +24,6 @@ use crate::world::WAITED;
 const RETRY_SOON: Duration = Duration::from_millis(50);
 /// How long it is left alone at the most, if nobody does.
 const RETRY_LATE: Duration = Duration::from_secs(5);
-/// So much longer than it may try once the pair has ended, an attempt may take that does not come to an end.
-const END_OF_ALL: Duration = Duration::from_secs(2);
 
 /// The first keeper of a pair: the segment is made of what it loads.
 pub(super) fn first(keeping: &'static Keeping, specs: &[RegionSpec]) -> ! {
@@ -255,8 +253,7 @@ impl Carrier {
             .patience()
             .and_then(|patience| begin.checked_add(patience));
         // Where an attempt does not come to an end, another thread ends it.
-        let end_of_all = end.and_then(|end| end.checked_add(END_OF_ALL));
-        *self.reporter.end_of_all() = end_of_all;
+        self.reporter.begin_end(self.keeping);
         loop {
             let Err(error) = self.carry() else { return 0 };
             if self.is_damaged || end.is_some_and(|end| clock::now() >= end) {

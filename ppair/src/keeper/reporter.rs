@@ -14,6 +14,9 @@ use crate::sys::{clock, futex, process, signal};
 /// So long a store may take before it is said that it does not answer.
 pub(super) const SLOW: Duration = Duration::from_secs(10);
 
+/// So much longer than it may try once the pair has ended, an attempt may take that does not come to an end.
+const END_OF_ALL: Duration = Duration::from_secs(2);
+
 /// Says how attempts end; and of one that does not end, that it does not.
 pub(super) struct Reporter {
     segment: &'static Segment,
@@ -45,10 +48,21 @@ impl Reporter {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn end_of_all(&self) -> MutexGuard<'_, Option<Duration>> {
+    fn end_of_all(&self) -> MutexGuard<'_, Option<Duration>> {
         self.end_of_all
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The pair has ended: from here on there is a time at which the keeper ends, if its patience has an end.
+    pub(super) fn begin_end(&self, keeping: &Keeping) {
+        let mut end = self.end_of_all();
+        if end.is_none() {
+            *end = keeping
+                .patience()
+                .and_then(|patience| clock::now().checked_add(patience))
+                .and_then(|end| end.checked_add(END_OF_ALL));
+        }
     }
 
     pub(super) fn begin(&self) -> u64 {
@@ -114,6 +128,10 @@ impl Reporter {
         let look = move || {
             loop {
                 std::thread::sleep(SLOW / 10);
+                // An attempt that does not come to an end keeps the other thread from seeing this.
+                if keeping.channel.is_gone() {
+                    reporter.begin_end(keeping);
+                }
                 let end = *reporter.end_of_all();
                 if end.is_some_and(|end| clock::now() >= end) {
                     say(&Say::StoreFailed {

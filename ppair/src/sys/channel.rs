@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream;
 
 use nix::cmsg_space;
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, send, sendmsg};
 
 use super::Errno;
@@ -82,6 +83,12 @@ impl Channel {
             }
             Err(_) => Heard::Gone,
         }
+    }
+
+    /// In the keeper: whether nobody is left at the other end, whatever they have sent before.
+    pub(crate) fn is_gone(&self) -> bool {
+        let mut ready = [PollFd::new(self.keeper.as_fd(), PollFlags::empty())];
+        matches!(poll(&mut ready, PollTimeout::ZERO), Ok(1..))
     }
 
     /// From the keeper to the watch dog.

@@ -14,7 +14,8 @@
 //! | `reap` | waits for the end of any child |
 //!
 //! With the argument `own` it has a store of its own: the folder that `OWN_STORE` names, with a file for each hard state. What lies there beside them says
-//! how it does: `fail` lets it fail, `crash` ends the keeper, `slow` has it wait until that file is gone. `saves` counts.
+//! how it does: `fail` lets it fail, `crash` ends the keeper, `slow` has it wait until that file is gone, and makes `waits`. `saves`
+//! counts.
 //!
 //! `RESTORE=N` gives the pair a checkpoint of N, of generation N. With the argument `twins` there are two hard states of one name.
 
@@ -39,6 +40,7 @@ impl Folder {
             abort();
         }
         while is("slow") {
+            let _ = std::fs::write(self.0.join("waits"), "");
             thread::sleep(Duration::from_millis(1));
         }
         if is("fail") {
