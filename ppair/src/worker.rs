@@ -345,7 +345,7 @@ pub(crate) fn hold_on_to(tether: Option<&Tether>, watchdog: i32, then: OnWatchdo
     }
     if held != Some(Ok(())) {
         // The second best way: it is forgotten if the worker changes its user.
-        if let Err(errno) = process::die_with_parent(SIGTERM) {
+        if let Err(errno) = process::die_with_parent() {
             say(&Say::Failed {
                 call: "prctl",
                 errno: errno as i32,

@@ -56,6 +56,7 @@ mod shortage;
 mod small_disk;
 mod statistics;
 pub mod step;
+pub mod stored;
 mod stream;
 pub mod subject;
 mod terminal;

@@ -5,9 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use ppair_tests::{
-    End, Fixture, Pid, Running, Scratch, Shortage, eventually, is_alive, keeper, value,
-};
+use ppair_tests::stored::{count, keeper_of, stop, tell};
+use ppair_tests::{Fixture, Pid, Running, Scratch, Shortage, eventually, is_alive, keeper, value};
 
 const STORED: &str = env!("CARGO_BIN_EXE_stored");
 const SOON: Duration = Duration::from_secs(10);
@@ -42,27 +41,6 @@ fn begin(fixture: Fixture) -> (Running, String) {
     let mut pair = fixture.spawn();
     let line = pair.stdout_line();
     (pair, line)
-}
-
-fn tell(pair: &mut Running, line: &str) -> String {
-    pair.write_line(line);
-    pair.stdout_line()
-}
-
-fn count(line: &str) -> u64 {
-    value(line, "count").parse().expect("a number")
-}
-
-fn keeper_of(pair: &Running) -> Pid {
-    eventually("there is a keeper", SOON, || keeper(pair.pid()))
-}
-
-fn stop(mut pair: Running) -> End {
-    pair.signal(Signal::SIGTERM);
-    pair.wait();
-    let end = pair.finish();
-    end.expect_code(128 + Signal::SIGTERM as i32);
-    end
 }
 
 /// The whole pair, so that nothing more is stored.

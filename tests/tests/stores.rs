@@ -4,8 +4,9 @@ use std::fs;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use ppair_tests::stored::{count, keeper_of, stop, tell};
 use ppair_tests::{
-    End, Event, Fixture, Pid, Running, Scratch, Shortage, eventually, is_alive, keeper, value,
+    End, Event, Fixture, Running, Scratch, Shortage, eventually, is_alive, keeper, value,
 };
 
 const STORED: &str = env!("CARGO_BIN_EXE_stored");
@@ -28,19 +29,6 @@ fn own(folder: &Scratch) -> Fixture {
         .env("OWN_STORE", folder.path())
 }
 
-fn tell(pair: &mut Running, line: &str) -> String {
-    pair.write_line(line);
-    pair.stdout_line()
-}
-
-fn count(line: &str) -> u64 {
-    value(line, "count").parse().expect("a number")
-}
-
-fn keeper_of(pair: &Running) -> Pid {
-    eventually("there is a keeper", SOON, || keeper(pair.pid()))
-}
-
 /// What is stored, as soon as it is this many.
 fn wait_for_stored(pair: &mut Running, generation: u64) {
     eventually("it is stored", SOON, || {
@@ -50,15 +38,6 @@ fn wait_for_stored(pair: &mut Running, generation: u64) {
             .contains(&format!("stored=[{generation},"))
             .then_some(())
     });
-}
-
-/// Stops it. No worker has died before.
-fn stop(mut pair: Running) -> End {
-    pair.signal(Signal::SIGTERM);
-    pair.wait();
-    let end = pair.finish();
-    end.expect_code(128 + Signal::SIGTERM as i32);
-    end
 }
 
 fn expect_no_crash(end: &End) {
@@ -470,4 +449,22 @@ fn a_path_that_is_not_absolute_begins_where_the_program_was_started() {
     let (pair, begin) = start(&format!("file:{}", folder.join("state").display()));
     assert_eq!(count(&begin), 1);
     stop(pair);
+}
+
+/// It may have ended before its keeper has begun.
+#[test]
+fn a_program_that_runs_alone_for_a_moment_is_stored_too() {
+    let folder = Scratch::new();
+    let store = format!("file:{}", folder.join("state").display());
+    for number in 0..40 {
+        let mut alone = Fixture::new(STORED)
+            .stdin()
+            .env("PPAIR", "off")
+            .env("PPAIR_STORE", &store)
+            .spawn();
+        alone.write_line("add");
+        alone.close_stdin();
+        assert_eq!(count(&alone.stdout_line()), number);
+        alone.finish().expect_code(0);
+    }
 }

@@ -1,5 +1,6 @@
 //! The keeper's own process: it loads, looks, saves, says how it went, and ends when nobody is left who commits.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
@@ -16,7 +17,6 @@ use crate::state::segment::{RegionSpec, Segment};
 use crate::state::stored::Stored;
 use crate::store::{Store, StoreError};
 use crate::sys::channel::Heard;
-use crate::sys::signal::SIGKILL;
 use crate::sys::{Errno, clock, process, signal};
 use crate::world::WAITED;
 
@@ -28,25 +28,50 @@ const RETRY_LATE: Duration = Duration::from_secs(5);
 /// The first keeper of a pair: the segment is made of what it loads.
 pub(super) fn first(keeping: &'static Keeping, specs: &[RegionSpec]) -> ! {
     run(keeping, || {
-        // Until there is something to save, it is no use without its watch dog; and nobody knows how long that may take.
-        process::die_with_parent(SIGKILL)?;
-        if process::parent() != keeping.watchdog {
-            return Ok(0);
-        }
         let mut store = keeping.open_store(true);
+        let watch = Watch::begin(keeping);
         let loaded = when_free(|| store.load());
+        watch.end();
         keeping.channel.report(&encode(&store.name(), &loaded))?;
         let Ok(loaded) = loaded else { return Ok(1) };
         let Some(file) = keeping.channel.take_over()? else {
             // The pair did not come to begin.
             return Ok(0);
         };
-        process::live_without_parent()?;
         let segment: &'static Segment = Box::leak(Box::new(Segment::adopt(file, specs.to_vec())?));
         let mut carrier = Carrier::new(keeping, segment, store);
         carrier.take_in(loaded);
         Ok(carrier.carry_on())
     })
+}
+
+/// While a store is loaded, which nobody knows how long may take: without anybody who waits for it, it is of no use. (The signal that the kernel would send at the watch
+/// dog's death may come later than what the program has committed by then.)
+struct Watch {
+    is_over: Arc<AtomicBool>,
+}
+
+impl Watch {
+    fn begin(keeping: &'static Keeping) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&is_over);
+        let look = move || {
+            while !seen.load(Ordering::Acquire) {
+                // In this order: who is gone behind the end has been told what is loaded.
+                if keeping.channel.is_gone() && !seen.load(Ordering::Acquire) {
+                    process::exit_now(0);
+                }
+                std::thread::sleep(RETRY_SOON);
+            }
+        };
+        // Without it, it goes on for longer than it has to.
+        let _ = std::thread::Builder::new().spawn(look);
+        Self { is_over }
+    }
+
+    fn end(self) {
+        self.is_over.store(true, Ordering::Release);
+    }
 }
 
 /// One that replaces a dead one.

@@ -21,9 +21,9 @@ use super::layout::Layout;
 use super::region::{LINE_WORDS, REJECTED, Region, Shape};
 use super::status::{self, Status};
 use super::words::{Guard, WORD, Words};
-use crate::sys::Errno;
 use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::memory::{self, Mapping, PAGE};
+use crate::sys::{Errno, copy};
 
 /// "ppairseg", and the version of everything that lies behind it.
 pub(super) const MAGIC: u64 = u64::from_be_bytes(*b"ppairseg");
@@ -445,11 +445,8 @@ impl Segment {
     /// Replaces the first bytes.
     pub(crate) fn overwrite(&self, bytes: &[u8]) {
         assert!(bytes.len() <= self.size(), "a copy of a segment");
-        for (word, bytes) in self.words().iter().zip(bytes.chunks_exact(WORD)) {
-            let mut value = [0; WORD];
-            value.copy_from_slice(bytes);
-            word.store(u64::from_ne_bytes(value), Ordering::Relaxed);
-        }
+        let whole = bytes.len() / WORD * WORD;
+        copy::store(self.words(), &bytes[..whole]);
     }
 
     /// Flips one bit.

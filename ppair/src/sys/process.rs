@@ -47,17 +47,12 @@ pub(crate) fn shares_group_with(other: i32) -> bool {
     unistd::getpgid(Some(unistd::Pid::from_raw(other))) == Ok(unistd::getpgrp())
 }
 
-/// Asks the kernel to send `signal` to this process when its parent dies.
-pub(crate) fn die_with_parent(signal: i32) -> Result<(), Errno> {
+/// Asks the kernel to send `SIGTERM` to this process when its parent dies.
+pub(crate) fn die_with_parent() -> Result<(), Errno> {
     // By `syscall`, as in `signal::change_mask`, for the sake of the pages that a new worker has to fault in.
     // SAFETY: `PR_SET_PDEATHSIG` takes an integer only.
-    let result = unsafe { libc::syscall(libc::SYS_prctl, libc::PR_SET_PDEATHSIG, signal) };
+    let result = unsafe { libc::syscall(libc::SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGTERM) };
     Errno::result(result).map(drop)
-}
-
-/// Takes that back.
-pub(crate) fn live_without_parent() -> Result<(), Errno> {
-    die_with_parent(0)
 }
 
 /// Whether this process is the parent of what its children leave behind, from here on.
