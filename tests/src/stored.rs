@@ -43,6 +43,10 @@ pub fn keeper_of(pair: &Running) -> Pid {
 /// # Panics
 ///
 /// If it ends in another way.
+#[allow(
+    clippy::must_use_candidate,
+    reason = "mostly the end is all that is wanted"
+)]
 pub fn stop(mut pair: Running) -> End {
     pair.signal(Signal::SIGTERM);
     pair.wait();

@@ -394,7 +394,7 @@ fn a_degraded_pair_begins_with_what_is_stored_and_becomes_one_with_a_keeper() {
         }
     }
     wait_for_stored(&mut pair, expected);
-    keeper_of(&pair);
+    let _ = keeper_of(&pair);
     let end = stop(pair);
     assert_eq!(end.events("repaired").len(), 1);
     let (pair, begin) = start(&store);
