@@ -36,7 +36,6 @@
 //!   `SKIPPED: <test>: needs <power>`, or fails if `PPAIR_REQUIRE_<POWER>=1` is set.
 
 pub mod broken;
-mod cases;
 mod end;
 mod event;
 mod fixture;
@@ -62,7 +61,6 @@ pub mod subject;
 mod terminal;
 pub mod upgrade;
 
-pub use cases::Cases;
 pub use end::{End, stdout_lines};
 pub use event::Event;
 pub use fixture::Fixture;

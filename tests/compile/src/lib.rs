@@ -1,4 +1,4 @@
-//! The compile cases in `ui/`, and what must hold of each folder of them.
+//! The compile cases in `ui/`, and what must hold of each folder of them. They have a package of their own, as all that it depends on is built twice more for them.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;

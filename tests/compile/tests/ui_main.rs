@@ -1,9 +1,9 @@
 //! What `#[ppair::main]` accepts, refuses and says.
 //!
 //! The words are kept next to each refused case; after a change,
-//! `TRYBUILD=overwrite cargo test -p ppair-tests --test ui_main` writes them anew.
+//! `TRYBUILD=overwrite cargo test -p ppair-compile-cases --test ui_main` writes them anew.
 
-use ppair_tests::Cases;
+use ppair_compile_cases::Cases;
 
 const MAIN: Cases = Cases("main");
 
@@ -27,8 +27,8 @@ fn each_refused_case_has_its_words_and_no_words_are_left_over() {
 #[test]
 fn every_case_has_a_test() {
     let mut tests = String::from(concat!(
-        include_str!("main_run.rs"),
-        include_str!("main_cargo.rs")
+        include_str!("../../tests/main_run.rs"),
+        include_str!("../../tests/main_cargo.rs")
     ));
     let names = MAIN.refused().into_iter().chain(MAIN.accepted());
     tests.extend(names.map(|name| name[..3].to_uppercase() + "\n"));

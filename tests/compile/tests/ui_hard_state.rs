@@ -1,9 +1,9 @@
 //! What `#[derive(HardState)]` accepts, refuses and says.
 //!
-//! The words are kept next to each refused case; after a change, `TRYBUILD=overwrite cargo test -p ppair-tests --test
+//! The words are kept next to each refused case; after a change, `TRYBUILD=overwrite cargo test -p ppair-compile-cases --test
 //! ui_hard_state` writes them anew.
 
-use ppair_tests::Cases;
+use ppair_compile_cases::Cases;
 
 #[test]
 fn each_case_is_accepted() {
