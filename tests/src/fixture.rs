@@ -9,6 +9,7 @@ use std::time::Duration;
 use nix::sys::signal::{SigHandler, Signal, signal};
 
 use crate::end::End;
+use crate::patience::patience;
 use crate::running::Running;
 
 /// A program to spawn: arguments, environment, deadline.
@@ -64,7 +65,8 @@ impl Fixture {
         self
     }
 
-    /// Sets when the whole process group is killed and the test fails.
+    /// Sets when the whole process group is killed and the test fails, on an idle machine:
+    /// [`patience`] makes more of it.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
@@ -121,7 +123,7 @@ impl Fixture {
             child,
             format!("{:?}", self.command),
             self.group,
-            self.deadline,
+            patience(self.deadline),
         )
     }
 

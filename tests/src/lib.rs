@@ -20,7 +20,8 @@
 //! assert_eq!(stdout_lines(&end).len(), 30);
 //! ```
 //!
-//! * **Deadline.** Each [`Fixture`] has one (30 s unless told), armed at the spawn. When it passes,
+//! * **Deadline.** Each [`Fixture`] has one (30 s unless told, and [`patience`] for a busy machine),
+//!   armed at the spawn. When it passes,
 //!   the fixture's whole process group is killed, and the call that waits panics with all that the
 //!   program has printed. So no read and no wait here blocks for ever, and none needs a sleep.
 //! * **Process group.** The fixture leads its own; [`Running::kill_group`] is what a terminal's
@@ -43,6 +44,7 @@ pub mod inject;
 mod manager;
 pub mod mapped;
 pub mod namespace;
+mod patience;
 pub mod postgres;
 mod power;
 mod process;
@@ -67,6 +69,7 @@ pub use fixture::Fixture;
 pub use manager::Manager;
 pub use nix::sys::signal::Signal;
 pub use nix::unistd::Pid;
+pub use patience::patience;
 pub use power::{Power, lacks};
 pub use process::{
     Activity, Memory, children, descendants, descriptors, eventually, group_members, is_alive,

@@ -47,7 +47,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Makes a database and starts a server for it; `None` where PostgreSQL is not installed.
+    /// Makes a database and starts a server for it; `None` where PostgreSQL is not installed, or
+    /// refuses the user that runs the tests.
     ///
     /// # Panics
     ///
@@ -59,6 +60,12 @@ impl Server {
         if lacks(
             "no PostgreSQL server",
             &Power::new("postgres", binaries.is_some()),
+        ) {
+            return None;
+        }
+        if lacks(
+            "PostgreSQL refuses a user id that has no name",
+            &Power::new("user_name", has_name()),
         ) {
             return None;
         }
@@ -284,6 +291,13 @@ impl Drop for Server {
         }
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Returns true if the user that the server runs as has a name: `initdb` refuses one without, as
+/// containers give them out.
+fn has_name() -> bool {
+    let user = nix::unistd::geteuid();
+    user.is_root() || matches!(nix::unistd::User::from_uid(user), Ok(Some(_)))
 }
 
 /// The folder of the server's programs, of the newest version.

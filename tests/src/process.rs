@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
+use crate::patience::patience;
+
 /// The living or unreaped children of a process, by their ids.
 #[must_use]
 pub fn children(parent: Pid) -> Vec<Pid> {
@@ -207,11 +209,14 @@ fn number_after(text: &str, name: &str) -> u64 {
 /// For conditions that no line and no exit reports, such as "this process is gone"; everything
 /// else is read from a pipe.
 ///
+/// `limit` is for an idle machine: [`patience`](crate::patience) makes more of it.
+///
 /// # Panics
 ///
 /// If there is none in time.
 #[track_caller]
 pub fn eventually<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
+    let limit = patience(limit);
     let until = Instant::now() + limit;
     loop {
         if let Some(answer) = probe() {

@@ -12,6 +12,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use crate::mapped::Mapped;
+use crate::patience::patience;
 
 /// The signal that a fixture sends itself before the first instruction that counts.
 pub const MARK: Signal = Signal::SIGSTOP;
@@ -36,7 +37,7 @@ pub fn may_trace() -> bool {
     let traced = Traced {
         pid: pid_of(&child),
         child,
-        deadline: Instant::now() + Duration::from_secs(10),
+        deadline: Instant::now() + patience(Duration::from_secs(10)),
     };
     ptrace::attach(traced.pid).is_ok()
 }
@@ -118,7 +119,7 @@ pub fn single_step(
     let traced = Traced {
         pid: pid_of(&child),
         child,
-        deadline: Instant::now() + Duration::from_secs(120),
+        deadline: Instant::now() + patience(Duration::from_secs(120)),
     };
     assert_eq!(traced.stopped(), MARK, "{arguments:?}");
     ptrace::attach(traced.pid).expect("this process may trace its child");

@@ -73,11 +73,12 @@ fn places(died: &Event) -> Option<String> {
 }
 
 #[track_caller]
-fn names(test: &str, died: &Event, function: &str) {
+fn names(test: &str, died: &Event, functions: &[&str]) {
     let found = places(died);
     if !lacks(test, &Power::new("addr2line", found.is_some())) {
         let found = found.unwrap_or_default();
-        assert!(found.contains(function), "{died}: {found}");
+        let is_named = functions.iter().any(|function| found.contains(function));
+        assert!(is_named, "{died}: {found}");
     }
 }
 
@@ -92,7 +93,7 @@ fn a_wild_write_has_its_address_thread_and_place() {
     names(
         "a_wild_write_has_its_address_thread_and_place",
         &died,
-        "write",
+        &["write"],
     );
 }
 
@@ -166,7 +167,8 @@ fn a_stack_overflow_is_told_apart_from_other_aborts() {
         names(
             "a_stack_overflow_is_told_apart_from_other_aborts",
             &died,
-            "deeper",
+            // Where the stack ends is at random: in the function, or in what it calls.
+            &["deeper", "black_box"],
         );
     }
 }
@@ -218,12 +220,12 @@ fn a_panic_has_a_backtrace_of_the_program() {
     names(
         "a_panic_has_a_backtrace_of_the_program",
         &died,
-        "deaths::die",
+        &["deaths::die"],
     );
     // The line of the call, and not of what follows it.
     let place = died.value("at").rsplit_once(':').expect("a column").0;
     let place = place.rsplit_once('/').expect("a folder").1;
-    names("a_panic_has_a_backtrace_of_the_program", &died, place);
+    names("a_panic_has_a_backtrace_of_the_program", &died, &[place]);
     // The next worker has the same.
     let line = stdout_lines(&end)[1];
     let list = died.value("backtrace").replace("0x", "").replace(' ', ", ");

@@ -10,7 +10,7 @@ use nix::libc;
 use ppair_tests::{Fixture, Running, Signal};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_axum_counter");
-const TIMEOUT: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The program on a port of its own.
 fn server(change: impl FnOnce(Fixture) -> Fixture) -> (Running, SocketAddr) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ppair_tests::{Fixture, Running, Signal, eventually, is_stopped};
 
-const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 fn server() -> (Running, SocketAddr) {
     let mut pair = Fixture::new(env!("CARGO_BIN_EXE_tcp_echo"))

@@ -76,7 +76,8 @@ fn a_third_stop_leaves_it_nothing() {
     pair.event("killing");
     pair.event("died");
     pair.finish().expect_code(137);
-    assert!(begun.elapsed() < Duration::from_secs(30));
+    // It would be an hour.
+    assert!(begun.elapsed() < Duration::from_secs(240));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use nix::sys::signal::{Signal, kill};
+#[cfg(feature = "full")]
 use ppair_tests::postgres::Server;
 use ppair_tests::{Fixture, Pid, Random, Running, Scratch, children};
 
@@ -84,6 +85,7 @@ fn nor_of_a_big_state() {
     nothing_promised_is_lost(&store, "big", kills() / 5);
 }
 
+#[cfg(feature = "full")]
 #[test]
 fn nor_from_a_sqlite_database() {
     let folder = Scratch::new();
@@ -91,6 +93,7 @@ fn nor_from_a_sqlite_database() {
     nothing_promised_is_lost(&store, "small", kills() / 10);
 }
 
+#[cfg(feature = "full")]
 #[test]
 fn nor_from_a_postgres_database() {
     let Some(server) = Server::start() else {

@@ -9,15 +9,9 @@ use heed::{EnvFlags, EnvOpenOptions};
 use ppair::Checkpoint;
 use redb::{Database, Durability, TableDefinition};
 use rusqlite::Connection;
-use tempfile::TempDir;
 
 use crate::Subject;
 use crate::ours::{Words, bytes_of, store};
-
-/// A folder for their files, removed at the end.
-pub(crate) fn folder() -> TempDir {
-    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder")
-}
 
 /// ppair, and all of them, with a value of so many words.
 pub(crate) fn of<const N: usize>(checkpoint: &Checkpoint<Words<N>>, folder: &Path) -> Vec<Subject> {

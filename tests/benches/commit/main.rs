@@ -4,10 +4,12 @@
 //! cargo bench --bench commit            # some minutes; ends with tables
 //! cargo bench --bench commit -- --test  # one round of each, to see that it works
 //! cargo bench --bench commit -- 4096    # one group
+//! cargo bench --bench commit --features ppair-tests/full # what people would use instead, too
 //! ```
 //!
 //! All subjects of a group run in turn within each round, in one process.
 
+#[cfg(feature = "full")]
 mod alternatives;
 mod floors;
 mod ours;
@@ -50,7 +52,7 @@ fn main() {
         std::process::exit(status.expect("the benchmark runs").code().unwrap_or(1));
     }
     let handles = ours::enter();
-    let folder = alternatives::folder();
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     // What the others are compared with: the floor with checksum in front of ppair, the bare log, or ppair itself beside what would be used instead.
     let groups = [
         Group::new("8", 60, 1, || ours::beside_floors(&handles.bytes_8)),
@@ -63,9 +65,11 @@ fn main() {
         Group::new("part-one-by-one", 60, 0, || ours::part::<true>(&handles)),
         Group::new("guarded-64", 60, 0, || ours::guarded(&handles.bytes_64)),
         Group::new("guarded-4096", 60, 0, || ours::guarded(&handles.bytes_4096)),
+        #[cfg(feature = "full")]
         Group::new("instead-64", 20, 0, || {
             alternatives::of(&handles.bytes_64, folder.path())
         }),
+        #[cfg(feature = "full")]
         Group::new("instead-4096", 20, 0, || {
             alternatives::of(&handles.bytes_4096, folder.path())
         }),

@@ -69,7 +69,7 @@ impl Server {
     /// The next request that was answered.
     pub(crate) fn request(&self) -> String {
         self.requests
-            .recv_timeout(Duration::from_secs(10))
+            .recv_timeout(Duration::from_secs(120))
             .expect("a request comes")
     }
 }

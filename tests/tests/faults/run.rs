@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ppair_tests::inject::{Counted, Fault, Traced};
-use ppair_tests::{End, Fixture, Signal, group_members};
+use ppair_tests::{End, Fixture, Signal, group_members, patience};
 
 use crate::scenarios::Scenario;
 use crate::script::{self, DEADLINE, Script, Stop};
@@ -76,7 +76,7 @@ pub(crate) fn run(scenario: &'static Scenario, fault: Option<&Fault>) -> Run {
             is_slow: true,
         };
     };
-    let until = Instant::now() + Duration::from_secs(2);
+    let until = Instant::now() + patience(Duration::from_secs(2));
     let left = loop {
         let left = group_members(group);
         let left = left.into_iter().filter(|pid| Some(*pid) != kept).count();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use ppair_tests::inject::Traced;
-use ppair_tests::{Pid, Signal, is_alive, value};
+use ppair_tests::{Pid, Signal, is_alive, patience, value};
 
 /// Why a script does not go on.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ impl Script {
         // One that never rests is found out by what it does next.
         let _ = self
             .traced
-            .wait_for_rest(rests, Instant::now() + Duration::from_secs(1));
+            .wait_for_rest(rests, Instant::now() + Duration::from_secs(4));
         self.traced.begin(None);
     }
 
@@ -172,7 +172,7 @@ impl Script {
 
     /// It commits until it is no longer degraded.
     pub(crate) fn repair(&mut self) -> Outcome {
-        let until = Instant::now() + DEADLINE / 2;
+        let until = Instant::now() + patience(DEADLINE) / 2;
         while self.is_degraded {
             self.add()?;
             if Instant::now() > until {
@@ -186,7 +186,7 @@ impl Script {
     pub(crate) fn manager_hears(&mut self, what: &str) -> Outcome {
         let manager = self.manager.as_ref().expect("there is a manager");
         manager
-            .set_read_timeout(Some(Duration::from_secs(2)))
+            .set_read_timeout(Some(patience(Duration::from_secs(2))))
             .expect("a time-out can be set");
         let mut bytes = [0; 512];
         while let Ok(length) = manager.recv(&mut bytes) {
