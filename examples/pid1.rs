@@ -5,7 +5,7 @@
 //! code is the worker's. Neither `tini` nor `docker run --init` is needed in front of it.
 //!
 //! ```text
-//! cargo build --example pid1
+//! cargo build --features pid1 --example pid1
 //! sudo unshare --fork --pid --mount-proc target/debug/examples/pid1 [CODE]
 //! ```
 //!

@@ -5,7 +5,7 @@
 //! next URL and the round, so a crash costs no round and repeats at most one request.
 //!
 //! ```text
-//! cargo run --example url_watch -- FILE TIMEOUT_MS PAUSE_MS [--rounds R]
+//! cargo run --features url_watch --example url_watch -- FILE TIMEOUT_MS PAUSE_MS [--rounds R]
 //! ```
 //!
 //! FILE holds one `http` URL a line; empty lines and lines that begin with `#` count for nothing.
