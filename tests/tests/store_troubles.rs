@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use ppair_tests::stored::{count, keeper_of, stop, tell};
-use ppair_tests::{Fixture, Pid, Running, Scratch, Shortage, eventually, is_alive, keeper, patience, value};
+use ppair_tests::{
+    Fixture, Pid, Running, Scratch, Shortage, eventually, is_alive, keeper, patience, value,
+};
 
 const STORED: &str = env!("CARGO_BIN_EXE_stored");
 const SOON: Duration = Duration::from_secs(10);

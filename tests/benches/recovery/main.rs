@@ -4,6 +4,7 @@
 //! cargo bench --bench recovery            # a few minutes; ends with a table
 //! cargo bench --bench recovery -- --test  # one round of each, to see that it works
 //! cargo bench --bench recovery -- 64MiB   # one size
+//! PPAIR_BESIDE=PROGRAM cargo bench --bench recovery # another build's `recovery_ppair`, in place of the loop in C
 //! ```
 //!
 //! Three watch dogs are compared: ppair's, a loop around fork and waitpid in Rust with nix, and one
@@ -24,7 +25,8 @@ use criterion::{BenchmarkId, Criterion, SamplingMode};
 use program::{Found, Program, compile_c_loop};
 use table::{Rounds, table};
 
-const NAMES: [&str; 3] = ["ppair", "Rust loop", "C loop"];
+/// Number of programs that are compared.
+const PROGRAMS: usize = 3;
 
 /// The orders in which the rounds go.
 const ORDERS: [[usize; 3]; 6] = [
@@ -41,10 +43,15 @@ const SIZES: [(usize, usize); 3] = [(0, 600), (64, 300), (512, 201)];
 
 fn main() {
     let mut criterion = Criterion::default().without_plots().configure_from_args();
+    let (name, third) = match std::env::var_os("PPAIR_BESIDE") {
+        Some(program) => ("other build", program.into()),
+        None => ("C loop", compile_c_loop()),
+    };
+    let names: [&str; PROGRAMS] = ["ppair", "Rust loop", name];
     let paths = [
         PathBuf::from(env!("CARGO_BIN_EXE_recovery_ppair")),
         PathBuf::from(env!("CARGO_BIN_EXE_recovery_loop")),
-        compile_c_loop(),
+        third,
     ];
     let mut all = Vec::new();
     for (mib, at_least) in SIZES {
@@ -53,11 +60,11 @@ fn main() {
         let mut group = criterion.benchmark_group("recovery");
         group
             .sampling_mode(SamplingMode::Flat)
-            .sample_size(at_least / NAMES.len());
+            .sample_size(at_least / PROGRAMS);
         group
             .warm_up_time(Duration::from_millis(500))
             .measurement_time(Duration::from_secs(2));
-        for (which, name) in NAMES.into_iter().enumerate() {
+        for (which, name) in names.into_iter().enumerate() {
             group.bench_function(
                 BenchmarkId::new(name, format_args!("{mib}MiB")),
                 |bencher| {
@@ -74,7 +81,7 @@ fn main() {
     }
     criterion.final_summary();
     if !all.is_empty() {
-        println!("{}", table(NAMES, &all));
+        println!("{}", table(names, &all));
     }
 }
 
