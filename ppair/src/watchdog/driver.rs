@@ -15,7 +15,7 @@ use super::manager::Manager;
 use super::oom::Oom;
 use crate::config::{Options, Orphans};
 use crate::counters::Counters;
-use crate::death::Death;
+use crate::death::{Death, Mark};
 use crate::event::{Event as Say, Next};
 use crate::exit::Exit;
 use crate::keeper::Keeping;
@@ -117,6 +117,8 @@ pub(crate) struct WatchDog {
     /// The generation when the worker started: more than that is progress.
     pub(super) generation: u64,
     pub(super) last_death: Option<Death>,
+    /// What the last worker died of that died of itself.
+    pub(super) mark: Option<Mark>,
     pub(super) counters: Counters,
     /// When the last worker was found dead.
     pub(super) died_at: Option<Duration>,
@@ -186,6 +188,7 @@ impl WatchDog {
             cleared: 0,
             generation: segment.generation(),
             last_death: None,
+            mark: None,
             counters: Counters::default(),
             died_at: None,
             ladder: Ladder::default(),
@@ -486,10 +489,12 @@ impl WatchDog {
                     }
                     Action::LogHung => self.say_hung(),
                     Action::LogKilling => self.say_killing(),
-                    Action::LogGaveUp(restarts) => {
+                    Action::LogGaveUp { restarts, why } => {
                         self.tell(&Say::GaveUp {
                             restarts,
                             code: crate::exit::GAVE_UP,
+                            why,
+                            hint: why.hint(self.last_death.as_ref()),
                         });
                     }
                     Action::Arm(timer, time) => {
