@@ -316,7 +316,8 @@ fn the_line_of_giving_up_says_why_and_what_to_do() {
         ),
     ] {
         let line = line(&gave_up(why, None));
-        let expected = format!("ppair event=gave_up restarts=10 code=70 reason=\"{reason}\" hint=\"");
+        let expected =
+            format!("ppair event=gave_up restarts=10 code=70 reason=\"{reason}\" hint=\"");
         assert!(line.starts_with(&expected), "{line}");
         assert!(line.contains(hint), "{line}");
         // A worker that has lost its reader is told so, whatever the limit was.
@@ -330,6 +331,9 @@ fn the_line_of_giving_up_says_why_and_what_to_do() {
             ..DEATH
         };
         let line = self::line(&gave_up(why, Some(&lost)));
-        assert!(line.contains("hint=\"the reader of its output is gone;"), "{line}");
+        assert!(
+            line.contains("hint=\"the reader of its output is gone;"),
+            "{line}"
+        );
     }
 }

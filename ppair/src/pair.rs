@@ -439,7 +439,7 @@ impl<S: 'static> Pair<S> {
                     tether.prepare_end_again(options.grace());
                 }
                 let world = World::resume(baton.mask, baton.ignored);
-                (Ok(world), tether, Some(baton))
+                (world.enter_again(), tether, Some(baton))
             }
         };
         let equipment: &'static Equipment = Box::leak(Box::new(Equipment {

@@ -449,7 +449,8 @@ mod tests {
     #[test]
     fn the_spread_takes_off_at_most_a_tenth() {
         let mut budget = Budget::with_spent(1);
-        let Verdict::RestartAfter(delay) = budget.on_death(PANIC, NO_PROGRESS, &Options::DEFAULT, u32::MAX)
+        let Verdict::RestartAfter(delay) =
+            budget.on_death(PANIC, NO_PROGRESS, &Options::DEFAULT, u32::MAX)
         else {
             panic!("it restarts")
         };

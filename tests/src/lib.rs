@@ -70,7 +70,7 @@ pub use nix::unistd::Pid;
 pub use power::{Power, lacks};
 pub use process::{
     Activity, Memory, children, descendants, descriptors, eventually, group_members, is_alive,
-    is_stopped, is_zombie, keeper, threads, zombies,
+    is_stopped, is_zombie, keeper, send, threads, zombies,
 };
 pub use random::Random;
 pub use running::Running;

@@ -14,8 +14,8 @@ use super::store::check_store;
 use super::values::{
     ON_WATCHDOG_DEATH, ORPHANS, RESTART, THREAD_PANIC, check_duration, check_function, check_guard,
     check_hang_timeout, check_max_deaths, check_max_deaths_within, check_max_restarts,
-    check_never_restart,
-    check_stop_timeout, check_store_interval, check_word, parse_crate, parse_type,
+    check_never_restart, check_stop_timeout, check_store_interval, check_word, parse_crate,
+    parse_type,
 };
 use crate::diag::Diag;
 

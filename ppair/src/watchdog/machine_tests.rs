@@ -479,10 +479,7 @@ fn a_resumed_machine_goes_on_with_its_budget() {
     };
     let mut machine = Machine::resumed(options, 3);
     let found: Vec<_> = machine.step(died(SEGV)).into_iter().collect();
-    assert_eq!(
-        found,
-        [log(3, Next::GiveUp), gave_up(3), Action::End(70)]
-    );
+    assert_eq!(found, [log(3, Next::GiveUp), gave_up(3), Action::End(70)]);
 }
 
 #[test]
