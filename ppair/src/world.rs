@@ -84,6 +84,11 @@ impl World {
         !OF_ONESELF.has(signal) && !is_own_limit && !signal::of_c_library().has(signal)
     }
 
+    /// The saved mask, which each worker has.
+    pub(crate) const fn mask(self) -> Set {
+        self.mask
+    }
+
     /// The saved mask and the signals ignored, for [`resume`](Self::resume).
     pub(crate) const fn to_bits(self) -> (u64, u64) {
         (self.mask.0, self.ignored.0)

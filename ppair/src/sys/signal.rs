@@ -173,11 +173,6 @@ fn change_mask(how: i32, set: Set) -> Result<Set, Errno> {
     Errno::result(result).map(|_| Set(old))
 }
 
-/// Whether this thread blocks `signal`. Yes if the system does not tell.
-pub(crate) fn is_blocked(signal: i32) -> bool {
-    !block(Set::of(&[])).is_ok_and(|mask| !mask.has(signal))
-}
-
 /// Whether `signal` is ignored by this process.
 pub(crate) fn is_ignored(signal: i32) -> bool {
     has_action(signal, libc::SIG_IGN)
