@@ -3,8 +3,8 @@
 use core::fmt::{Debug, Display};
 use core::time::Duration;
 
-use crate::config::Config;
 pub use crate::config::Options;
+use crate::config::{Config, ExitCodes};
 use crate::pair::Pair;
 pub use crate::snapshot::{Found, Snapshot};
 use crate::store::Owner;
@@ -23,6 +23,21 @@ impl Time {
     #[must_use]
     pub const fn some(self) -> Option<Duration> {
         Some(self.time)
+    }
+}
+
+/// Exit codes that are not restarted.
+#[derive(Clone, Copy, Debug)]
+pub struct Codes {
+    /// They.
+    pub codes: &'static [u8],
+}
+
+impl Codes {
+    /// The option.
+    #[must_use]
+    pub const fn set(self) -> ExitCodes {
+        ExitCodes::of(self.codes)
     }
 }
 

@@ -17,8 +17,8 @@ use crate::store::choice::Choice;
 /// | [`hang_timeout`](Config::hang_timeout) | restart | | restart | restart | | restart | |
 /// | the kernel, for want of memory | restart | | restart | restart | | | |
 ///
-/// Exit code 78 says that the configuration is wrong and is never restarted, nor is a worker that was asked to stop, in its
-/// time or not. Source: systemd.service(5), "Restart=".
+/// A worker that ends with one of the exit codes [`never_restart`](Config::never_restart) is never restarted, nor is one
+/// that was asked to stop, in its time or not. Source: systemd.service(5), "Restart=".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Restart {
@@ -50,6 +50,44 @@ impl Restart {
         ("on_watchdog", Self::OnWatchdog),
         ("never", Self::Never),
     ];
+}
+
+/// Exit codes after which no worker is restarted: a set of fixed size, so that options stay `Copy`. 78 is always in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ExitCodes([u64; 4]);
+
+impl ExitCodes {
+    /// Usage errors (2, as `clap` has it, and 64 of sysexits.h), and a wrong configuration.
+    pub(crate) const DEFAULT: Self = Self::of(&[2, 64]);
+
+    /// Returns the set of `codes` and 78.
+    #[must_use]
+    pub const fn of(codes: &[u8]) -> Self {
+        let mut set = Self([0; 4]).with(crate::exit::CONFIG);
+        let mut at = 0;
+        while at < codes.len() {
+            set = set.with(codes[at]);
+            at += 1;
+        }
+        set
+    }
+
+    const fn with(mut self, code: u8) -> Self {
+        self.0[(code / 64) as usize] |= 1 << (code % 64);
+        self
+    }
+
+    /// Returns true if `code` is in it.
+    pub(crate) const fn has(self, code: u8) -> bool {
+        self.0[(code / 64) as usize] & 1 << (code % 64) != 0
+    }
+}
+
+impl fmt::Debug for ExitCodes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let codes = (0..=u8::MAX).filter(|&code| self.has(code));
+        f.debug_set().entries(codes).finish()
+    }
 }
 
 /// What becomes of a worker whose watch dog has died.
@@ -137,8 +175,12 @@ pub struct Config {
 pub struct Options {
     /// After which deaths the worker is restarted.
     pub restart: Restart,
+    /// Exit codes after which it is not, whatever `restart` says.
+    pub never_restart: ExitCodes,
     /// Restarts in a row without progress; `u32::MAX` for no limit.
     pub max_restarts: u32,
+    /// Restarts in a row of workers that exited by themselves soon after their start; `u32::MAX` for no limit.
+    pub max_early_exits: u32,
     /// Deaths within `max_deaths_within`, with or without progress; `u32::MAX` for no limit.
     pub max_deaths: u32,
     /// The time in which `max_deaths` are too many.
@@ -171,7 +213,9 @@ impl Options {
     /// The defaults.
     pub const DEFAULT: Self = Self {
         restart: Restart::OnFailure,
+        never_restart: ExitCodes::DEFAULT,
         max_restarts: 10,
+        max_early_exits: 3,
         max_deaths: u32::MAX,
         max_deaths_within: Duration::from_secs(60 * 60),
         restart_delay: Duration::from_millis(100),
@@ -313,9 +357,30 @@ impl Config {
         self
     }
 
-    /// How often in a row the worker is restarted without having made progress before the pair gives up with exit status
-    /// 70. A worker made progress if it committed a checkpoint or lived for [`healthy_after`](Self::healthy_after). With 0
-    /// it is never restarted. Default: 10.
+    /// Sets the exit codes after which the worker is never restarted, whatever [`restart`](Self::restart) says: the program
+    /// ends with that code. 78, a wrong configuration, is always one of them. Default: 2, 64 and 78, which say that the
+    /// program was called in a wrong way.
+    ///
+    /// ```
+    /// use ppair::Config;
+    ///
+    /// // Exit code 2 is an ordinary failure of this program, and 3 is one that no restart mends.
+    /// const CONFIG: Config = Config::new().never_restart(&[3, 64]);
+    /// # let _ = CONFIG;
+    /// ```
+    pub const fn never_restart(mut self, codes: &[u8]) -> Self {
+        self.options.never_restart = ExitCodes::of(codes);
+        self
+    }
+
+    /// Sets how often in a row the worker is restarted without having made progress before the pair gives up with exit
+    /// status 70. With 0 it is never restarted. Default: 10.
+    ///
+    /// A worker made progress if it committed a checkpoint or lived for [`healthy_after`](Self::healthy_after). After 100
+    /// deaths in a row of the same cause, each within 500 ms (or `healthy_after`, if that is less) of the worker's start, a
+    /// commit is no progress any more: each further one of them is followed by [`restart_delay`](Self::restart_delay), which
+    /// does not double, and costs one of these restarts. A longer life or another death ends the row. A kill from outside
+    /// does not count, nor does exit code 0.
     pub const fn max_restarts(mut self, restarts: u32) -> Self {
         self.options.max_restarts = restarts;
         self
@@ -326,10 +391,32 @@ impl Config {
         self.max_restarts(u32::MAX)
     }
 
+    /// Sets how often in a row the worker is restarted after it exited by itself within 500 ms (or
+    /// [`healthy_after`](Self::healthy_after), if that is less) of its start, without a commit, before the pair gives up with
+    /// exit status 70. A restart rarely helps such a worker: an argument is wrong, a file is missing. A panic, a signal and
+    /// exit code 0 are none of these exits. Default: 3.
+    ///
+    /// A worker that exits until another service is up needs more of them:
+    ///
+    /// ```
+    /// use ppair::Config;
+    ///
+    /// const CONFIG: Config = Config::new().max_early_exits(20).max_restarts(20);
+    /// # let _ = CONFIG;
+    /// ```
+    pub const fn max_early_exits(mut self, exits: u32) -> Self {
+        self.options.max_early_exits = exits;
+        self
+    }
+
+    /// Early exits have no limit of their own: [`max_restarts`](Self::max_restarts) is the only one.
+    pub const fn unlimited_early_exits(self) -> Self {
+        self.max_early_exits(u32::MAX)
+    }
+
     /// How many deaths within [`max_deaths_within`](Self::max_deaths_within) are too many, whether the workers made progress or
-    /// not: at that death the pair gives up with exit status 70. It ends what
-    /// [`max_restarts`](Self::max_restarts) lets go on for ever, a worker that commits and crashes, again and again. From 1 to
-    /// 1000. Default: no limit.
+    /// not: at that death the pair gives up with exit status 70. It ends what [`max_restarts`](Self::max_restarts) lets go on
+    /// for ever, a worker that commits and crashes now and then. From 1 to 1000. Default: no limit.
     pub const fn max_deaths(mut self, deaths: u32) -> Self {
         self.options.max_deaths = deaths;
         self

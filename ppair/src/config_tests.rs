@@ -60,7 +60,9 @@ fn each_method_sets_its_option_and_no_other() {
     let second = Duration::from_secs(1);
     let all = Config::new()
         .restart(Restart::OnAbort)
+        .never_restart(&[0, 63, 64, 255])
         .max_restarts(1)
+        .max_early_exits(8)
         .max_deaths(2)
         .max_deaths_within(second)
         .restart_delay(second * 2)
@@ -76,7 +78,9 @@ fn each_method_sets_its_option_and_no_other() {
         .store_interval(second * 7);
     let expected = Options {
         restart: Restart::OnAbort,
+        never_restart: ExitCodes::of(&[0, 63, 64, 78, 255]),
         max_restarts: 1,
+        max_early_exits: 8,
         max_deaths: 2,
         max_deaths_within: second,
         restart_delay: second * 2,
@@ -92,4 +96,17 @@ fn each_method_sets_its_option_and_no_other() {
         store_interval: second * 7,
     };
     assert_eq!(all.options, expected);
+}
+
+#[test]
+fn a_set_of_exit_codes_has_its_codes_and_78() {
+    for listed in 0..=u8::MAX {
+        let set = ExitCodes::of(&[listed]);
+        let members = (0..=u8::MAX).filter(|&code| set.has(code));
+        let mut expected = vec![listed, 78];
+        expected.sort_unstable();
+        expected.dedup();
+        assert_eq!(members.collect::<Vec<_>>(), expected);
+    }
+    assert_eq!(format!("{:?}", ExitCodes::DEFAULT), "{2, 64, 78}");
 }

@@ -16,6 +16,7 @@ use crate::state::checkpoint;
 use crate::state::segment::Segment;
 use crate::sys::fork::{Side, fork};
 use crate::sys::process::Alone;
+use crate::sys::signal::Set;
 use crate::sys::{children, clock, process, signal, wait};
 use crate::watchdog::driver::{Equipment, Image, Running, WatchDog};
 use crate::worker::{Worker, hold_on_to};
@@ -99,6 +100,12 @@ impl Degraded {
         let Ok(mask) = signal::block(WAITED) else {
             return false;
         };
+        let came = signal::pending().map_or(Set::NONE, |pending| pending.but(mask));
+        if came != Set::NONE {
+            // The child would not have it, so this process takes it as it would have without all this.
+            let _ = signal::set_mask(mask);
+            return false;
+        }
         let watchdog = process::pid();
         let incarnation = self.worker.incarnation().wrapping_add(1);
         let became_worker = match fork(&alone) {

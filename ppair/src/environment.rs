@@ -5,7 +5,7 @@ use core::fmt;
 use core::time::Duration;
 use std::ffi::{OsStr, OsString};
 
-use crate::config::{OnWatchdogDeath, Options, Orphans, Restart, ThreadPanic};
+use crate::config::{ExitCodes, OnWatchdogDeath, Options, Orphans, Restart, ThreadPanic};
 use crate::store::choice::{Choice, Place, hide_password};
 
 /// The switch that runs `main` alone.
@@ -58,12 +58,18 @@ impl fmt::Display for BadVariable {
 type Setter = fn(&mut Options, &str) -> Result<(), String>;
 
 /// Every option that the environment can override.
-const VARIABLES: [(&str, Setter); 15] = [
+const VARIABLES: [(&str, Setter); 17] = [
     ("PPAIR_RESTART", |options, text| {
         set(&mut options.restart, word(text, &Restart::NAMES))
     }),
+    ("PPAIR_NEVER_RESTART", |options, text| {
+        set(&mut options.never_restart, never_restart(text))
+    }),
     ("PPAIR_MAX_RESTARTS", |options, text| {
-        set(&mut options.max_restarts, max_restarts(text))
+        set(&mut options.max_restarts, number_of(text, "restarts"))
+    }),
+    ("PPAIR_MAX_EARLY_EXITS", |options, text| {
+        set(&mut options.max_early_exits, number_of(text, "exits"))
     }),
     ("PPAIR_MAX_DEATHS", |options, text| {
         set(&mut options.max_deaths, max_deaths(text))
@@ -167,12 +173,22 @@ fn word<T: Copy>(text: &str, names: &[(&str, T)]) -> Result<T, String> {
     })
 }
 
-fn max_restarts(text: &str) -> Result<u32, String> {
+fn number_of(text: &str, what: &str) -> Result<u32, String> {
     if text == "unlimited" {
         return Ok(u32::MAX);
     }
     text.parse()
-        .map_err(|_| "a number of restarts from 0 on, or `unlimited`".to_owned())
+        .map_err(|_| format!("a number of {what} from 0 on, or `unlimited`"))
+}
+
+fn never_restart(text: &str) -> Result<ExitCodes, String> {
+    if text == "none" {
+        return Ok(ExitCodes::of(&[]));
+    }
+    let codes: Result<Vec<u8>, _> = text.split(',').map(|code| code.trim().parse()).collect();
+    codes
+        .map(|codes| ExitCodes::of(&codes))
+        .map_err(|_| "exit codes from 0 to 255 with commas between them, or `none`".to_owned())
 }
 
 fn max_deaths(text: &str) -> Result<u32, String> {

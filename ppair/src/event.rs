@@ -4,6 +4,7 @@ use core::fmt::{self, Write};
 use core::time::Duration;
 
 use crate::death::{Cause, Death, Fault};
+use crate::give_up::GiveUp;
 use crate::state::descriptor::Descriptor;
 use crate::state::fit::Rejection;
 use crate::state::layout::Layout;
@@ -20,7 +21,7 @@ pub enum Next {
     Restart(Duration),
     /// The program ends.
     Stop,
-    /// The program ends with exit status 70: the restart budget is spent, or there were too many deaths.
+    /// The program ends with exit status 70: a limit of restarts or deaths is reached.
     GiveUp,
     /// `fork` fails, so the watch dog serves as the worker.
     Degrade,
@@ -143,12 +144,16 @@ pub enum Event<'a> {
         /// How often it had failed.
         failures: u64,
     },
-    /// The program ends, as there were too many deaths in a row without progress, or in a time (`event=gave_up`).
+    /// The program ends, as a limit of restarts or deaths is reached (`event=gave_up`).
     GaveUp {
         /// Restarts in a row without progress.
         restarts: u32,
         /// The exit status of the program.
         code: u8,
+        /// Which limit.
+        why: GiveUp,
+        /// What the user can do about it.
+        hint: &'static str,
     },
     /// A stop signal arrived (`event=stopping`).
     Stopping {
@@ -343,7 +348,16 @@ fn write_event(line: &mut Line, event: &Event<'_>) -> fmt::Result {
             Quoted(&restored.added().join(", ")),
             Quoted(&restored.dropped().join(", "))
         ),
-        Event::GaveUp { restarts, code } => write!(line, "gave_up restarts={restarts} code={code}"),
+        Event::GaveUp {
+            restarts,
+            code,
+            why,
+            hint,
+        } => write!(
+            line,
+            "gave_up restarts={restarts} code={code} reason=\"{why}\" hint={}",
+            Quoted(hint)
+        ),
         Event::Stopping { signal } => write!(line, "stopping signal={}", signal::Name(signal)),
         Event::Stopped { code } => write!(line, "stopped code={code}"),
         Event::StoreFailed { .. } | Event::StoreRecovered { .. } => write_store(line, event),

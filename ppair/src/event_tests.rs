@@ -147,10 +147,7 @@ fn journald_gets_the_level_of_each_line() {
         with_level(&Event::Stopped { code: 0 }),
         "<6>ppair event=stopped code=0\n"
     );
-    let gave_up = Event::GaveUp {
-        restarts: 10,
-        code: 70,
-    };
+    let gave_up = gave_up(GiveUp::NoProgress { restarts: 10 }, None);
     assert!(with_level(&gave_up).starts_with("<2>ppair event=gave_up "));
     let died = Event::Died {
         death: &DEATH,
@@ -273,4 +270,70 @@ fn a_store_is_named_with_what_is_wrong_and_for_how_long_it_was() {
         }),
         "ppair event=store_recovered store=\"file:/var/lib/a b\" after=12.104s failures=9\n"
     );
+}
+
+fn gave_up(why: GiveUp, last: Option<&Death>) -> Event<'static> {
+    Event::GaveUp {
+        restarts: 10,
+        code: 70,
+        why,
+        hint: why.hint(last),
+    }
+}
+
+#[test]
+fn the_line_of_giving_up_says_why_and_what_to_do() {
+    let within = Duration::from_millis(500);
+    let seconds = Duration::from_secs;
+    for (why, reason, hint) in [
+        (
+            GiveUp::NoProgress { restarts: 0 },
+            "the worker died, and `max_restarts` is 0",
+            "`event=died`",
+        ),
+        (
+            GiveUp::NoProgress { restarts: 10 },
+            "10 restarts in a row without progress",
+            "`healthy_after`",
+        ),
+        (
+            GiveUp::SameDeath { times: 111, within },
+            "the same death 111 times in a row, each within 0.5 s of its start",
+            "max_restarts=unlimited",
+        ),
+        (
+            GiveUp::EarlyExits { times: 4, within },
+            "the worker exited by itself 4 times in a row, each within 0.5 s of its start and without a commit",
+            "`setup`",
+        ),
+        (
+            GiveUp::TooManyDeaths {
+                deaths: 3,
+                within: seconds(60),
+            },
+            "3 deaths within 60 s",
+            "`max_deaths`",
+        ),
+    ] {
+        let line = line(&gave_up(why, None));
+        let expected =
+            format!("ppair event=gave_up restarts=10 code=70 reason=\"{reason}\" hint=\"");
+        assert!(line.starts_with(&expected), "{line}");
+        assert!(line.contains(hint), "{line}");
+        // A worker that has lost its reader is told so, whatever the limit was.
+        let lost = Death {
+            exit: Exit::Signal {
+                signal: crate::sys::signal::SIGPIPE,
+                core: false,
+            },
+            note: None,
+            fault: None,
+            ..DEATH
+        };
+        let line = self::line(&gave_up(why, Some(&lost)));
+        assert!(
+            line.contains("hint=\"the reader of its output is gone;"),
+            "{line}"
+        );
+    }
 }

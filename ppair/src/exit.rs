@@ -1,6 +1,6 @@
 //! How a worker ended, what its restart policy says to that, and the exit status of the program. Pure.
 
-use crate::config::Restart;
+use crate::config::{ExitCodes, Restart};
 use crate::sys::signal::{SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGTERM};
 
 /// The pair gave up: `EX_SOFTWARE` of sysexits.h.
@@ -96,11 +96,14 @@ impl Ending {
         matches!(self.reason, Reason::Hang | Reason::Oom) || !from_outside
     }
 
-    /// Whether `policy` restarts a worker that ended so: systemd's table, see [`Restart`].
-    pub(crate) const fn restarts_under(self, policy: Restart) -> bool {
+    /// Whether `policy` restarts a worker that ended so: systemd's table, see [`Restart`]; and never with one of
+    /// the exit codes `but`.
+    pub(crate) const fn restarts_under(self, policy: Restart, but: ExitCodes) -> bool {
         use Restart::{Always, Never, OnAbnormal, OnAbort, OnFailure, OnSuccess, OnWatchdog};
-        if matches!(self.exit, Exit::Code(CONFIG)) {
-            return false;
+        if let Exit::Code(code) = self.exit {
+            if but.has(code) {
+                return false;
+            }
         }
         match policy {
             Always => true,
@@ -260,7 +263,7 @@ mod tests {
         for row in rows {
             for (cell, (name, policy)) in row[1..].iter().zip(COLUMNS) {
                 for ending in endings(row[0]) {
-                    let restarts = ending.restarts_under(policy);
+                    let restarts = ending.restarts_under(policy, ExitCodes::of(&[]));
                     assert_eq!(restarts, *cell == "X", "{ending:?} under {name}");
                 }
                 cells += 1;
@@ -270,12 +273,18 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_configuration_is_restarted_under_no_policy_and_for_no_reason() {
+    fn what_is_never_restarted_is_so_under_no_policy_and_for_no_reason() {
         for (name, policy) in COLUMNS {
             for reason in [Reason::Own, Reason::Hang, Reason::Oom, Reason::StopTimeout] {
-                let exit = Exit::Code(CONFIG);
-                let ending = Ending { exit, reason };
-                assert!(!ending.restarts_under(policy), "{ending:?} under {name}");
+                for code in 0..=u8::MAX {
+                    let exit = Exit::Code(code);
+                    let ending = Ending { exit, reason };
+                    let restarts = |but: &[u8]| ending.restarts_under(policy, ExitCodes::of(but));
+                    assert!(!restarts(&[code]), "{ending:?} under {name}");
+                    // Code 78 is one of them also where it is not listed.
+                    let expected = code != CONFIG && restarts(&[]);
+                    assert_eq!(restarts(&[code ^ 1]), expected, "{ending:?} under {name}");
+                }
             }
         }
     }

@@ -19,6 +19,7 @@ mod environment;
 mod event;
 mod exit;
 mod fixed;
+mod give_up;
 mod heart;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
@@ -51,6 +52,7 @@ pub use event::{Event, Next};
 pub use fixed::{
     CapacityError, Elapsed, Maybe, NotEarlier, Text, Timestamp, Vector, VectorIntoIter,
 };
+pub use give_up::GiveUp;
 pub use heart::{Heart, alive, heart};
 pub use pair::{NoSetup, Pair, Prepared};
 pub use parameter::Parameter;

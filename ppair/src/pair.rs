@@ -432,14 +432,22 @@ impl<S: 'static> Pair<S> {
             return start::enter(room, beginning, segment, options, contact);
         }
         let alone = only_one_thread();
-        let (world, tether, watchdog) = match resumed {
-            None => (World::enter(), start::make_tether(&options), None),
+        let (world, resumed) = match resumed {
+            None => (World::enter(), None),
+            Some((baton, tether)) => {
+                let world = World::resume(baton.mask, baton.ignored);
+                (world.enter_again(), Some((baton, tether)))
+            }
+        };
+        let world =
+            world.unwrap_or_else(|errno| fail("cannot block the signals of the watch dog", errno));
+        let (tether, watchdog) = match resumed {
+            None => (start::make_tether(&options, world), None),
             Some((baton, tether)) => {
                 if let Some(tether) = tether.as_ref().filter(|_| options.ends_with_watchdog()) {
-                    tether.prepare_end_again(options.grace());
+                    tether.prepare_end_again(options.grace(), world.mask());
                 }
-                let world = World::resume(baton.mask, baton.ignored);
-                (Ok(world), tether, Some(baton))
+                (tether, Some(baton))
             }
         };
         let equipment: &'static Equipment = Box::leak(Box::new(Equipment {
@@ -448,8 +456,6 @@ impl<S: 'static> Pair<S> {
             on_event,
             keeping,
         }));
-        let world =
-            world.unwrap_or_else(|errno| fail("cannot block the signals of the watch dog", errno));
         let mut dog = WatchDog::new(options, world, alone, segment, equipment);
         last_words::leave_of_faults(segment);
         let role = match watchdog {

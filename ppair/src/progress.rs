@@ -4,12 +4,42 @@
 use core::time::Duration;
 
 use crate::config::Options;
-use crate::exit::Ending;
+use crate::exit::{Ending, Exit, PANICKED, Reason};
+use crate::give_up::GiveUp;
 
-/// Counts restarts in a row without progress.
+/// A worker that ends sooner than this has hardly begun. Where [`Options::healthy_after`] is less, that
+/// counts.
+const EARLY: Duration = Duration::from_millis(500);
+/// Early deaths of the same cause in a row that cost nothing if each worker committed: a burst of jobs
+/// that kill is worked off at full speed.
+const FREE: u32 = 100;
+
+/// The life of a worker that has ended, as far as progress is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Life {
+    /// Whether it committed a checkpoint.
+    pub(crate) committed: bool,
+    /// How long it lived.
+    pub(crate) uptime: Duration,
+    /// Whether it died of what the last worker died of that died of itself.
+    pub(crate) same: bool,
+}
+
+impl Life {
+    /// Returns true if the worker committed a checkpoint or lived for `healthy_after`.
+    pub(crate) fn is_progress(self, options: &Options) -> bool {
+        self.committed || self.uptime >= options.healthy_after
+    }
+}
+
+/// Counts restarts in a row without progress, and lives that look like progress and are none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Budget {
     spent: u32,
+    /// Early deaths of the same cause in a row.
+    alike: u32,
+    /// Early exits in a row without a commit.
+    exits: u32,
 }
 
 /// What the budget says to a death.
@@ -17,14 +47,18 @@ pub(crate) struct Budget {
 pub(crate) enum Verdict {
     /// Fork the next worker after this delay.
     RestartAfter(Duration),
-    /// The budget is spent.
-    GiveUp,
+    /// A limit is reached.
+    GiveUp(GiveUp),
 }
 
 impl Budget {
     /// A budget of which `spent` restarts are gone.
     pub(crate) const fn with_spent(spent: u32) -> Self {
-        Self { spent }
+        Self {
+            spent,
+            alike: 0,
+            exits: 0,
+        }
     }
 
     /// Restarts in a row without progress.
@@ -32,21 +66,72 @@ impl Budget {
         self.spent
     }
 
-    /// Decides on a death after which the policy wants a restart. `progressed`: the worker committed or lived for
-    /// `healthy_after`. `random` spreads the delay.
-    pub(crate) fn on_death(&mut self, progressed: bool, options: &Options, random: u32) -> Verdict {
+    /// Decides on a death after which the policy wants a restart. `random` spreads the delay.
+    ///
+    /// A commit is no progress from the 101st early death of the same cause in a row on: each costs the
+    /// constant `restart_delay` and one of `max_restarts`.
+    pub(crate) fn on_death(
+        &mut self,
+        ending: Ending,
+        life: Life,
+        options: &Options,
+        random: u32,
+    ) -> Verdict {
+        let within = EARLY.min(options.healthy_after);
+        self.count(ending, life, within);
         if options.max_restarts == 0 {
-            return Verdict::GiveUp;
+            return Verdict::GiveUp(GiveUp::NoProgress { restarts: 0 });
         }
-        if progressed {
-            self.spent = 0;
+        if options.max_early_exits != u32::MAX && self.exits > options.max_early_exits {
+            let times = self.exits;
+            return Verdict::GiveUp(GiveUp::EarlyExits { times, within });
+        }
+        let progressed = life.is_progress(options);
+        let is_hasty = self.alike > FREE;
+        if progressed && !(is_hasty && ending.is_own_doing()) {
+            if !is_hasty {
+                self.spent = 0;
+            }
             return Verdict::RestartAfter(Duration::ZERO);
         }
         if options.max_restarts != u32::MAX && self.spent >= options.max_restarts {
-            return Verdict::GiveUp;
+            return Verdict::GiveUp(if progressed {
+                let times = self.alike;
+                GiveUp::SameDeath { times, within }
+            } else {
+                GiveUp::NoProgress {
+                    restarts: self.spent,
+                }
+            });
         }
         self.spent = self.spent.saturating_add(1);
-        Verdict::RestartAfter(delay(self.spent, options, random))
+        Verdict::RestartAfter(if progressed {
+            spread(options.restart_delay.min(options.restart_delay_max), random)
+        } else {
+            delay(self.spent, options, random)
+        })
+    }
+
+    /// Counts what is early. A worker that was ended from outside counts for neither side.
+    fn count(&mut self, ending: Ending, life: Life, within: Duration) {
+        if !ending.is_own_doing() {
+            return;
+        }
+        let Ending { exit, reason } = ending;
+        let is_early = life.uptime < within;
+        let exits = matches!(exit, Exit::Code(code) if code != 0 && code != PANICKED);
+        let exits_early = is_early && exits && reason == Reason::Own && !life.committed;
+        self.exits = if exits_early {
+            self.exits.saturating_add(1)
+        } else {
+            0
+        };
+        let dies_early = is_early && exit != Exit::Code(0);
+        self.alike = match (dies_early, life.same) {
+            (false, _) => 0,
+            (true, false) => 1,
+            (true, true) => self.alike.saturating_add(1),
+        };
     }
 }
 
@@ -61,8 +146,12 @@ pub(crate) fn delay(spent: u32, options: &Options, random: u32) -> Duration {
         .restart_delay
         .saturating_mul(factor)
         .min(options.restart_delay_max);
-    let tenth = full / 10;
-    full.saturating_sub(Duration::from_nanos(scale(tenth, random)))
+    spread(full, random)
+}
+
+/// `full`, less up to a tenth of it at random.
+fn spread(full: Duration, random: u32) -> Duration {
+    full.saturating_sub(Duration::from_nanos(scale(full / 10, random)))
 }
 
 /// `span` times `random` as a fraction of one, in nanoseconds.
@@ -143,10 +232,28 @@ mod tests {
     use super::*;
     use crate::exit::Exit;
 
+    const PANIC: Ending = Ending::own(Exit::Code(101));
+    const NO_PROGRESS: Life = life(false, 0);
+
+    /// A life of so many milliseconds that ended as the one before.
+    const fn life(committed: bool, ms: u64) -> Life {
+        Life {
+            committed,
+            uptime: Duration::from_millis(ms),
+            same: true,
+        }
+    }
+
+    const AT_ONCE: Verdict = Verdict::RestartAfter(Duration::ZERO);
+
+    fn in_ms(ms: u64) -> Verdict {
+        Verdict::RestartAfter(Duration::from_millis(ms))
+    }
+
     fn delays(options: &Options, deaths: usize) -> Vec<Verdict> {
         let mut budget = Budget::default();
         (0..deaths)
-            .map(|_| budget.on_death(false, options, 0))
+            .map(|_| budget.on_death(PANIC, NO_PROGRESS, options, 0))
             .collect()
     }
 
@@ -156,9 +263,7 @@ mod tests {
             restart_delay_max: Duration::from_millis(500),
             ..Options::DEFAULT
         };
-        let millis = [0, 100, 200, 400, 500, 500];
-        let expected = millis.map(|ms| Verdict::RestartAfter(Duration::from_millis(ms)));
-        assert_eq!(delays(&options, 6), expected);
+        assert_eq!(delays(&options, 6), [0, 100, 200, 400, 500, 500].map(in_ms));
     }
 
     #[test]
@@ -167,13 +272,15 @@ mod tests {
             max_restarts: 2,
             ..Options::DEFAULT
         };
-        assert_eq!(delays(&options, 3)[2], Verdict::GiveUp);
+        let no_progress = |restarts| Verdict::GiveUp(GiveUp::NoProgress { restarts });
+        assert_eq!(delays(&options, 3)[2], no_progress(2));
         let none = Options {
             max_restarts: 0,
             ..Options::DEFAULT
         };
-        assert_eq!(delays(&none, 1), [Verdict::GiveUp]);
-        assert_eq!(Budget::default().on_death(true, &none, 0), Verdict::GiveUp);
+        assert_eq!(delays(&none, 1), [no_progress(0)]);
+        let verdict = Budget::default().on_death(PANIC, life(true, 1), &none, 0);
+        assert_eq!(verdict, no_progress(0));
     }
 
     #[test]
@@ -184,20 +291,166 @@ mod tests {
         };
         let mut budget = Budget::default();
         for _ in 0..10 {
-            budget.on_death(false, &options, 0);
-            budget.on_death(false, &options, 0);
-            assert_eq!(
-                budget.on_death(true, &options, 0),
-                Verdict::RestartAfter(Duration::ZERO)
-            );
+            budget.on_death(PANIC, NO_PROGRESS, &options, 0);
+            budget.on_death(PANIC, NO_PROGRESS, &options, 0);
+            let verdict = budget.on_death(PANIC, life(true, 1), &options, 0);
+            assert_eq!(verdict, AT_ONCE);
             assert_eq!(budget.spent(), 0);
+        }
+    }
+
+    /// Of a service that prints into a pipe without a reader, and commits before each line.
+    #[test]
+    fn a_commit_is_no_progress_after_a_hundred_early_deaths_of_the_same_cause() {
+        let mut budget = Budget::default();
+        let mut death = || budget.on_death(PANIC, life(true, 1), &Options::DEFAULT, 0);
+        assert!((0..100).all(|_| death() == AT_ONCE));
+        assert!((0..10).all(|_| death() == in_ms(100)));
+        let within = Duration::from_millis(500);
+        let times = 111;
+        assert_eq!(
+            death(),
+            Verdict::GiveUp(GiveUp::SameDeath { times, within })
+        );
+    }
+
+    /// One row each: lives that go on for ever, and what is said to each of them.
+    #[test]
+    fn ordinary_services_are_not_touched_by_that() {
+        let exit_0 = Ending::own(Exit::Code(0));
+        let kill = Ending::own(Exit::Signal {
+            signal: 9,
+            core: false,
+        });
+        let other = |committed, ms| Life {
+            same: false,
+            ..life(committed, ms)
+        };
+        let early = life(true, 1);
+        let rows: [(&str, &[(Ending, Life)]); 6] = [
+            ("a death a second", &[(PANIC, life(true, 1_000))]),
+            ("just long enough", &[(PANIC, life(true, 500))]),
+            ("of another cause each time", &[(PANIC, other(true, 1))]),
+            (
+                "one of a hundred lives longer",
+                &[&[(PANIC, early); 100][..], &[(PANIC, life(true, 500))]].concat(),
+            ),
+            ("a job each, and restart = always", &[(exit_0, early)]),
+            ("a storm of kills", &[(kill, early)]),
+        ];
+        for (what, lives) in rows {
+            let mut budget = Budget::default();
+            // An hour at one a second.
+            for &(ending, life) in lives.iter().cycle().take(3_600) {
+                let verdict = budget.on_death(ending, life, &Options::DEFAULT, 0);
+                assert_eq!((verdict, budget.spent()), (AT_ONCE, 0), "{what}");
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_limit_early_deaths_of_the_same_cause_are_only_delayed() {
+        let options = Options {
+            max_restarts: u32::MAX,
+            restart_delay_max: Duration::from_millis(50),
+            ..Options::DEFAULT
+        };
+        let mut budget = Budget::default();
+        for death in 1..10_000 {
+            let verdict = budget.on_death(PANIC, life(true, 1), &options, 0);
+            assert_eq!(verdict, in_ms(if death > 100 { 50 } else { 0 }), "{death}");
+        }
+    }
+
+    #[test]
+    fn kills_from_outside_count_for_neither_side_of_early_deaths() {
+        let kill = Ending::own(Exit::Signal {
+            signal: 9,
+            core: false,
+        });
+        let mut budget = Budget::default();
+        for _ in 0..110 {
+            budget.on_death(PANIC, life(true, 1), &Options::DEFAULT, 0);
+            let verdict = budget.on_death(kill, life(true, 1), &Options::DEFAULT, 0);
+            assert_eq!(verdict, AT_ONCE);
+        }
+        let last = budget.on_death(PANIC, life(true, 1), &Options::DEFAULT, 0);
+        assert!(matches!(last, Verdict::GiveUp(_)), "{last:?}");
+    }
+
+    #[test]
+    fn a_short_time_to_be_healthy_is_the_time_to_be_early_as_well() {
+        let options = Options {
+            healthy_after: Duration::from_millis(20),
+            ..Options::DEFAULT
+        };
+        let mut budget = Budget::default();
+        for _ in 0..1_000 {
+            let verdict = budget.on_death(PANIC, life(true, 20), &options, 0);
+            assert_eq!(verdict, AT_ONCE);
+        }
+    }
+
+    const EXIT: Ending = Ending::own(Exit::Code(1));
+
+    #[test]
+    fn early_exits_without_a_commit_are_tried_three_times_again() {
+        let mut budget = Budget::default();
+        let mut exit = || budget.on_death(EXIT, NO_PROGRESS, &Options::DEFAULT, 0);
+        assert_eq!([exit(), exit(), exit()], [0, 100, 200].map(in_ms));
+        let within = Duration::from_millis(500);
+        let times = 4;
+        assert_eq!(
+            exit(),
+            Verdict::GiveUp(GiveUp::EarlyExits { times, within })
+        );
+    }
+
+    #[test]
+    fn anything_but_an_early_exit_without_a_commit_breaks_the_row() {
+        let segv = Ending::own(Exit::Signal {
+            signal: 11,
+            core: true,
+        });
+        let hang = Ending {
+            exit: Exit::Code(1),
+            reason: Reason::Hang,
+        };
+        for between in [
+            (EXIT, life(true, 1)),
+            (EXIT, life(false, 500)),
+            (PANIC, NO_PROGRESS),
+            (segv, NO_PROGRESS),
+            (hang, NO_PROGRESS),
+        ] {
+            let mut budget = Budget::default();
+            let early = (EXIT, NO_PROGRESS);
+            for (ending, life) in [early, early, early, between, early, early, early] {
+                let verdict = budget.on_death(ending, life, &Options::DEFAULT, 0);
+                assert!(matches!(verdict, Verdict::RestartAfter(_)), "{between:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_limit_of_early_exits_may_be_none_or_any() {
+        for (limit, restarts) in [(0, 0), (1, 1), (9, 9), (u32::MAX, 10)] {
+            let options = Options {
+                max_early_exits: limit,
+                ..Options::DEFAULT
+            };
+            let mut budget = Budget::default();
+            let mut exit = || budget.on_death(EXIT, NO_PROGRESS, &options, 0);
+            assert!((0..restarts).all(|_| matches!(exit(), Verdict::RestartAfter(_))));
+            assert!(matches!(exit(), Verdict::GiveUp(_)), "{limit}");
         }
     }
 
     #[test]
     fn the_spread_takes_off_at_most_a_tenth() {
         let mut budget = Budget::with_spent(1);
-        let Verdict::RestartAfter(delay) = budget.on_death(false, &Options::DEFAULT, u32::MAX)
+        let Verdict::RestartAfter(delay) =
+            budget.on_death(PANIC, NO_PROGRESS, &Options::DEFAULT, u32::MAX)
         else {
             panic!("it restarts")
         };
@@ -213,8 +466,6 @@ mod tests {
         let deaths = [false; 8].map(|progressed| ladder.on_death(progressed, PANIC));
         assert_eq!(deaths, [false, true, false, true, false, true, false, true]);
     }
-
-    const PANIC: Ending = Ending::own(Exit::Code(101));
 
     #[test]
     fn workers_that_are_killed_from_outside_keep_their_checkpoint() {
@@ -249,7 +500,7 @@ mod tests {
         let mut budget = Budget::with_spent(u32::MAX - 1);
         for random in [0, u32::MAX] {
             assert!(matches!(
-                budget.on_death(false, &options, random),
+                budget.on_death(PANIC, NO_PROGRESS, &options, random),
                 Verdict::RestartAfter(_)
             ));
         }

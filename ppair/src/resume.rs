@@ -124,6 +124,7 @@ impl Resumed {
             .and_then(|text| Baton::from_text(&text))
             .filter(|baton| baton.watchdog == process::pid());
         let take_over = |baton: Baton| {
+            World::open_for_setup();
             let file = memory::adopt_inherited(baton.segment)?;
             // Without it the pair goes on; the worker hears of the watch dog's death as soon as this image lets go of its end, so it must not.
             let tether = match baton.tether {

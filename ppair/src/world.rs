@@ -2,16 +2,35 @@
 
 use crate::sys::Errno;
 use crate::sys::signal::{
-    self, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH,
-    Set,
+    self, SIGABRT, SIGALRM, SIGBUS, SIGCHLD, SIGCONT, SIGFPE, SIGHUP, SIGILL, SIGINT, SIGPIPE,
+    SIGPROF, SIGQUIT, SIGSEGV, SIGSYS, SIGTERM, SIGTRAP, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1,
+    SIGUSR2, SIGVTALRM, SIGWINCH, SIGXCPU, SIGXFSZ, Set,
 };
 
 /// The signals that ask a program to stop.
 const STOPS: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
-/// What the watch dog waits for.
-pub(crate) const WAITED: Set = Set::of(&[
+/// What the watch dog blocks and waits for: every signal, so that none ends it, stops it or runs code in it. (A fault of its
+/// own ends it all the same: the kernel delivers that at once.)
+pub(crate) const WAITED: Set = Set::ALL;
+
+/// The signals whose dispositions are kept from the program's start, for the next image.
+const KEPT: Set = Set::of(&[
     SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTERM, SIGCHLD, SIGCONT, SIGTSTP, SIGWINCH,
+]);
+
+/// What a terminal sends to a whole process group.
+pub(crate) const OF_TERMINALS: Set = Set::of(&[
+    SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT, SIGTTIN, SIGTTOU, SIGWINCH,
+]);
+
+/// What the kernel sends to a process for what that does itself: its child has ended, nothing reads what it writes, its file is
+/// too long. It says nothing to the worker.
+const OF_ONESELF: Set = Set::of(&[SIGCHLD, SIGPIPE, SIGXFSZ]);
+
+/// What `setup` may need in a fresh image of the watch dog, where a worker runs already: faults, and its own timers.
+const FOR_SETUP: Set = Set::of(&[
+    SIGABRT, SIGALRM, SIGBUS, SIGFPE, SIGILL, SIGPROF, SIGSEGV, SIGSYS, SIGTRAP, SIGVTALRM,
 ]);
 
 /// The saved world.
@@ -25,7 +44,7 @@ pub(crate) struct World {
 impl World {
     /// Saves the program's signals and blocks the watch dog's.
     pub(crate) fn enter() -> Result<Self, Errno> {
-        let bits = (1..=64).filter(|&signal| WAITED.has(signal) && signal::is_ignored(signal));
+        let bits = (1..=64).filter(|&signal| KEPT.has(signal) && signal::is_ignored(signal));
         let ignored = Set(bits.fold(0, |bits, signal| bits | Set::of(&[signal]).0));
         let mask = signal::block(WAITED)?;
         if ignored.has(SIGCHLD) {
@@ -35,12 +54,39 @@ impl World {
         Ok(Self { mask, ignored })
     }
 
-    /// The world that an earlier image of this process saved; its signals are still blocked.
+    /// The world that an earlier image of this process saved.
     pub(crate) const fn resume(mask: u64, ignored: u64) -> Self {
         Self {
             mask: Set(mask),
             ignored: Set(ignored),
         }
+    }
+
+    /// In a fresh image, whose signals are still blocked: lets `setup` have what it may need.
+    pub(crate) fn open_for_setup() {
+        // If that is refused, `setup` runs with its faults blocked, and the kernel delivers those all the same.
+        let _ = signal::set_mask(Set::ALL.but(FOR_SETUP).but(signal::of_c_library()));
+    }
+
+    /// Ends what [`open_for_setup`](Self::open_for_setup) began.
+    pub(crate) fn enter_again(self) -> Result<Self, Errno> {
+        signal::block(WAITED).map(|_| self)
+    }
+
+    /// Whether the worker gets `taken` too: all but what is the watch dog's own.
+    pub(crate) fn passes_on(taken: signal::Taken) -> bool {
+        let signal::Taken {
+            signal,
+            from_kernel,
+        } = taken;
+        // It has used more of the processor than `setup` has allowed; the worker's use is counted from its start.
+        let is_own_limit = signal == SIGXCPU && from_kernel;
+        !OF_ONESELF.has(signal) && !is_own_limit && !signal::of_c_library().has(signal)
+    }
+
+    /// The saved mask, which each worker has.
+    pub(crate) const fn mask(self) -> Set {
+        self.mask
     }
 
     /// The saved mask and the signals ignored, for [`resume`](Self::resume).
@@ -63,7 +109,9 @@ impl World {
     /// Whether a terminal that sent `signal` to this process sent it to the other members of its group as well. Only a
     /// session's leader is told alone, of a hang-up.
     pub(crate) fn reaches_group(taken: signal::Taken, leads_session: bool) -> bool {
-        taken.from_kernel && !(taken.signal == SIGHUP && leads_session)
+        taken.from_kernel
+            && OF_TERMINALS.has(taken.signal)
+            && !(taken.signal == SIGHUP && leads_session)
     }
 
     /// Gives the program its signals back: what is pending then arrives.
@@ -78,7 +126,7 @@ impl World {
     /// Undoes what a user's `main` has done to dispositions in this process, for the next image: `exec` keeps what is
     /// ignored. The mask stays.
     pub(crate) fn reset_dispositions(self) -> Result<(), Errno> {
-        for signal in (1..=64).filter(|&signal| WAITED.has(signal) && signal != SIGCHLD) {
+        for signal in (1..=64).filter(|&signal| KEPT.has(signal) && signal != SIGCHLD) {
             if self.ignored.has(signal) {
                 signal::set_ignored(signal)?;
             } else {
@@ -151,5 +199,25 @@ mod tests {
             },
             false
         ));
+        // The kernel's, and not a terminal's: a timer of `setup`.
+        assert!(!World::reaches_group(from_terminal(SIGALRM), false));
+    }
+
+    #[test]
+    fn all_is_passed_on_but_what_is_the_watch_dogs_own() {
+        let from = |from_kernel| {
+            let passed = (1..=64).filter(move |&signal| {
+                World::passes_on(Taken {
+                    signal,
+                    from_kernel,
+                })
+            });
+            passed.fold(Set::NONE, Set::with)
+        };
+        let own = signal::of_c_library().with(SIGCHLD).with(SIGPIPE);
+        let own = own.with(SIGXFSZ);
+        assert_eq!(from(false), Set::ALL.but(own));
+        assert_eq!(from(true), Set::ALL.but(own.with(SIGXCPU)));
+        assert!(signal::of_c_library().has(32) && signal::of_c_library().has(33));
     }
 }

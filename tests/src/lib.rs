@@ -73,7 +73,7 @@ pub use patience::patience;
 pub use power::{Power, lacks};
 pub use process::{
     Activity, Memory, children, descendants, descriptors, eventually, group_members, is_alive,
-    is_stopped, is_zombie, keeper, threads, zombies,
+    is_stopped, is_zombie, keeper, send, threads, zombies,
 };
 pub use random::Random;
 pub use running::Running;

@@ -235,6 +235,17 @@ pub fn keeper(watchdog: Pid) -> Option<Pid> {
     children(watchdog).into_iter().find(is_keeper)
 }
 
+/// Sends a signal of any number, also one of real time.
+///
+/// # Panics
+///
+/// If the process is gone.
+pub fn send(pid: Pid, signal: i32) {
+    // SAFETY: `kill` takes integers only.
+    let sent = unsafe { nix::libc::kill(pid.as_raw(), signal) };
+    assert_eq!(sent, 0, "{signal} for {pid}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -162,6 +162,7 @@ fn a_stop_at_any_moment_is_the_end() {
         let fixture = Fixture::new(SIGNALS)
             .arg("dies")
             .env("PPAIR_MAX_RESTARTS", "unlimited")
+            .env("PPAIR_MAX_EARLY_EXITS", "unlimited")
             .env("PPAIR_RESTART_DELAY", "1ms")
             .env("PPAIR_RESTART_DELAY_MAX", "2ms");
         let mut pair = fixture.spawn();

@@ -14,7 +14,8 @@ use super::store::check_store;
 use super::values::{
     ON_WATCHDOG_DEATH, ORPHANS, RESTART, THREAD_PANIC, check_duration, check_function, check_guard,
     check_hang_timeout, check_max_deaths, check_max_deaths_within, check_max_restarts,
-    check_stop_timeout, check_store_interval, check_word, parse_crate, parse_type,
+    check_never_restart, check_stop_timeout, check_store_interval, check_word, parse_crate,
+    parse_type,
 };
 use crate::diag::Diag;
 
@@ -42,6 +43,8 @@ pub(crate) enum Value {
     Expr(TokenStream),
     /// An expression for what the option has if it is not off.
     Some(TokenStream),
+    /// An expression for a list of exit codes.
+    Codes(TokenStream),
     /// A variant of an enum of the crate `ppair`.
     Variant { ty: Ident, variant: Ident },
     /// An expression for the name of a store.
@@ -56,7 +59,9 @@ pub(crate) enum Key {
     Config,
     State,
     Restart,
+    NeverRestart,
     MaxRestarts,
+    MaxEarlyExits,
     MaxDeaths,
     MaxDeathsWithin,
     RestartDelay,
@@ -75,12 +80,14 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 22] = [
         Self::Setup,
         Self::Config,
         Self::State,
         Self::Restart,
+        Self::NeverRestart,
         Self::MaxRestarts,
+        Self::MaxEarlyExits,
         Self::MaxDeaths,
         Self::MaxDeathsWithin,
         Self::RestartDelay,
@@ -124,7 +131,9 @@ impl Key {
             Self::Config => "config",
             Self::State => "state",
             Self::Restart => "restart",
+            Self::NeverRestart => "never_restart",
             Self::MaxRestarts => "max_restarts",
+            Self::MaxEarlyExits => "max_early_exits",
             Self::MaxDeaths => "max_deaths",
             Self::MaxDeathsWithin => "max_deaths_within",
             Self::RestartDelay => "restart_delay",
@@ -290,7 +299,8 @@ impl Args {
             Key::OnWatchdogDeath => check_word(&ON_WATCHDOG_DEATH, &input.parse()?, diag),
             Key::Orphans => check_word(&ORPHANS, &input.parse()?, diag),
             Key::ThreadPanic => check_word(&THREAD_PANIC, &input.parse()?, diag),
-            Key::MaxRestarts => check_max_restarts(&input.parse()?, diag),
+            Key::NeverRestart => check_never_restart(&input.parse()?, diag),
+            Key::MaxRestarts | Key::MaxEarlyExits => check_max_restarts(&input.parse()?, diag),
             Key::MaxDeaths => check_max_deaths(&input.parse()?, diag),
             Key::Guard => check_guard(&input.parse()?, diag),
             Key::Store => check_store(key.name(), &input.parse()?, diag),

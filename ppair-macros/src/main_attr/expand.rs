@@ -123,6 +123,9 @@ fn expand_config(args: &Args) -> TokenStream {
             Value::Expr(value) => quote!(#name: #value),
             // The field gives the value its type, and what is wrong with it one short error.
             Value::Some(value) => quote!(#name: #krate::__private::Time { time: #value }.some()),
+            Value::Codes(value) => {
+                quote!(#name: #krate::__private::Codes { codes: &#value }.set())
+            }
             Value::Variant { ty, variant } => quote!(#name: #krate::#ty::#variant),
             Value::Store(value) => {
                 quote!(#name: #krate::__private::NamedStore { name: #value }.choice())

@@ -140,6 +140,29 @@ pub(crate) fn check_max_restarts(value: &Expr, diag: &mut Diag) -> Option<Value>
     None
 }
 
+pub(crate) fn check_never_restart(value: &Expr, diag: &mut Diag) -> Option<Value> {
+    let list = match peel(value) {
+        Expr::Lit(ExprLit { lit, .. }) => match lit {
+            Lit::Str(text) if text.value() == "none" => quote!([]),
+            _ => {
+                let message = format!(
+                    "expected a list of exit codes, found {}; write `[2, 64]`, or `\"none\"` for 78 \
+                     alone",
+                    kind(lit)
+                );
+                diag.push(lit, message);
+                return None;
+            }
+        },
+        // What the user refers to already.
+        Expr::Reference(reference) if reference.mutability.is_none() => {
+            reference.expr.to_token_stream()
+        }
+        _ => value.to_token_stream(),
+    };
+    Some(Value::Codes(list))
+}
+
 pub(crate) fn check_max_deaths(value: &Expr, diag: &mut Diag) -> Option<Value> {
     if let Expr::Lit(ExprLit {
         lit: Lit::Int(number),

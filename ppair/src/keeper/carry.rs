@@ -18,7 +18,6 @@ use crate::state::stored::Stored;
 use crate::store::{Store, StoreError};
 use crate::sys::channel::Heard;
 use crate::sys::{Errno, clock, process, signal};
-use crate::world::WAITED;
 
 /// How soon a store that has failed is tried again, for somebody who waits for it.
 const RETRY_SOON: Duration = Duration::from_millis(50);
@@ -86,7 +85,7 @@ pub(super) fn again(keeping: &'static Keeping, segment: &'static Segment) -> ! {
 fn run(keeping: &'static Keeping, work: impl FnOnce() -> Result<u8, Errno>) -> ! {
     let work = || {
         // What ends a worker is none of its business: it is needed as long as there is one, and a moment longer.
-        signal::block(WAITED)?;
+        signal::shut_out()?;
         last_words::leave_none();
         process::set_name(c"ppair-keeper");
         keeping.channel.hold_as_keeper()?;

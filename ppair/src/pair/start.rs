@@ -18,6 +18,7 @@ use crate::sys::Errno;
 use crate::sys::tether::Tether;
 use crate::watchdog::manager::Manager;
 use crate::worker::{Beginning, Contact, Room, Worker};
+use crate::world::World;
 
 /// Recovers the hard state and makes the worker.
 pub(super) fn enter(
@@ -163,8 +164,8 @@ pub(super) fn the_manager() -> Manager {
 }
 
 /// Without one the pair goes on: a worker then learns of its watch dog's death in the second best way.
-pub(super) fn make_tether(options: &Options) -> Option<Tether> {
-    let made = Tether::new(options.ends_with_watchdog(), options.grace());
+pub(super) fn make_tether(options: &Options, world: World) -> Option<Tether> {
+    let made = Tether::new(options.ends_with_watchdog(), options.grace(), world.mask());
     made.inspect_err(|errno| {
         say(&Say::Failed {
             call: "socketpair",

@@ -23,6 +23,7 @@ use super::status::{self, Status};
 use super::words::{Guard, WORD, Words};
 use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::memory::{self, Mapping, PAGE};
+use crate::sys::signal::Set;
 use crate::sys::{Errno, copy};
 
 /// "ppairseg", and the version of everything that lies behind it.
@@ -41,7 +42,10 @@ struct Header {
     restored: u64,
     /// The last incarnation that said that the service is up.
     ready: u64,
-    reserved: [u64; 2],
+    /// The incarnation that was forked last, and what a terminal sent around that fork.
+    forked: u64,
+    /// The incarnation that has answered, and which of these signals it has not got.
+    lacks: u64,
 }
 
 pub(super) const HEADER_MAGIC: usize = offset_of!(Header, magic) / WORD;
@@ -50,6 +54,8 @@ pub(super) const HEADER_SIZE: usize = offset_of!(Header, words) / WORD;
 pub(super) const HEADER_REGIONS: usize = offset_of!(Header, regions) / WORD;
 pub(super) const HEADER_RESTORED: usize = offset_of!(Header, restored) / WORD;
 const HEADER_READY: usize = offset_of!(Header, ready) / WORD;
+const HEADER_FORKED: usize = offset_of!(Header, forked) / WORD;
+const HEADER_LACKS: usize = offset_of!(Header, lacks) / WORD;
 const HEADER_WORDS: usize = size_of::<Header>() / WORD;
 const_assert_eq!(HEADER_WORDS, 8);
 
@@ -294,6 +300,31 @@ impl Segment {
         u32::try_from(ready).unwrap_or(0)
     }
 
+    /// In the watch dog: `incarnation` was forked, and around that fork these of a terminal's signals came.
+    pub(crate) fn set_forked(&self, incarnation: u32, came: Set) {
+        let word = of_incarnation(incarnation, came);
+        self.words()[HEADER_FORKED].store(word, Ordering::Release);
+    }
+
+    /// In the worker `incarnation`: the signals of [`set_forked`](Self::set_forked), or `None` if the watch dog has not got
+    /// so far yet.
+    pub(crate) fn forked(&self, incarnation: u32) -> Option<Set> {
+        let word = self.words()[HEADER_FORKED].load(Ordering::Acquire);
+        set_of_incarnation(incarnation, word)
+    }
+
+    /// In the worker `incarnation`: these of them were sent before it was there.
+    pub(crate) fn set_lacks(&self, incarnation: u32, lacks: Set) {
+        let word = of_incarnation(incarnation, lacks);
+        self.words()[HEADER_LACKS].store(word, Ordering::Release);
+    }
+
+    /// In the watch dog: the signals of [`set_lacks`](Self::set_lacks), or `None` if the worker has not answered.
+    pub(crate) fn lacks(&self, incarnation: u32) -> Option<Set> {
+        let word = self.words()[HEADER_LACKS].load(Ordering::Acquire);
+        set_of_incarnation(incarnation, word)
+    }
+
     /// The region of the checkpoint with this number, in the order of the specs.
     pub(crate) fn region(&self, number: usize) -> Region<'_> {
         let spec = &self.specs[number];
@@ -476,6 +507,16 @@ pub(super) fn given_in(
         rest = next;
         Some((number.filter(|number| *number < regions), blob::read(blob)))
     })
+}
+
+/// An incarnation and a set of signals below 33 in one word.
+fn of_incarnation(incarnation: u32, signals: Set) -> u64 {
+    u64::from(incarnation) << 32 | signals.0 & u64::from(u32::MAX)
+}
+
+/// The set, if the word is of this incarnation.
+fn set_of_incarnation(incarnation: u32, word: u64) -> Option<Set> {
+    (word >> 32 == u64::from(incarnation)).then_some(Set(word & u64::from(u32::MAX)))
 }
 
 pub(super) fn words_of(mapping: &Mapping) -> &[AtomicU64] {

@@ -9,6 +9,7 @@ use nix::libc;
 use nix::sys::stat::Mode;
 use nix::unistd;
 
+use super::signal::Set;
 use super::{Errno, process};
 
 /// Bytes of a record of `getdents64(2)` in front of the name: inode, offset, length, type.
@@ -131,8 +132,35 @@ pub(crate) fn knows_us() -> bool {
     link.is_ok_and(|link| link.as_os_str() == process::pid().to_string().as_str())
 }
 
+/// Returns the signals that wait for this process's parent, whose id that is; `None` if `/proc` does not tell, or is that of
+/// another namespace of processes.
+pub(crate) fn pending_of_parent(parent: i32) -> Option<Set> {
+    // The line stands behind the list of groups, which is as long as anybody likes.
+    let pending = |status: &[u8]| find_pending(status);
+    let is_known = parent_of(process::pid()) == Ok(Some(parent));
+    let found = is_known.then(|| with_file_of::<4096, _>(parent, "status", pending));
+    found?.ok().flatten()
+}
+
+/// `proc_pid_status(5)`: the signals that are pending for the process, and not for one of its threads.
+fn find_pending(status: &[u8]) -> Option<Set> {
+    const NAME: &[u8] = b"\nShdPnd:\t";
+    let at = status.windows(NAME.len()).position(|text| text == NAME)? + NAME.len();
+    let digits = core::str::from_utf8(status.get(at..at + 16)?).ok()?;
+    u64::from_str_radix(digits, 16).ok().map(Set)
+}
+
 /// Lets `look` see the beginning of `/proc/PID/name`.
 fn with_file<R>(
+    pid: i32,
+    name: &str,
+    look: impl FnOnce(&[u8]) -> Option<R>,
+) -> Result<Option<R>, Errno> {
+    // The name in it has at most 64 bytes, and what is wanted follows soon.
+    with_file_of::<512, R>(pid, name, look)
+}
+
+fn with_file_of<const BYTES: usize, R>(
     pid: i32,
     name: &str,
     look: impl FnOnce(&[u8]) -> Option<R>,
@@ -142,8 +170,7 @@ fn with_file<R>(
     let _ = write!(&mut path[..], "/proc/{pid}/{name}\0");
     let path = CStr::from_bytes_until_nul(&path).map_err(|_| Errno::EINVAL)?;
     let file = open_to_read(path, OFlag::empty())?;
-    // The name in it has at most 64 bytes, and what is wanted follows soon.
-    let mut text = [0; 512];
+    let mut text = [0; BYTES];
     let read = unistd::read(&file, &mut text)?;
     Ok(look(text.get(..read).unwrap_or_default()))
 }
@@ -204,6 +231,21 @@ mod tests {
         }
         assert!(!is_standing(b"") && !is_standing(b"State:\xff"));
         assert!(!stands_still(process::pid()) && knows_us());
+    }
+
+    #[test]
+    fn what_is_pending_stands_in_a_line_of_its_own() {
+        let status = b"Name:\tx\nShdPnd:\tx\nSigPnd:\t0000000000000001\nShdPnd:\t0000000000000002\nSigBlk:\t";
+        assert_eq!(find_pending(&status[18..]), Some(Set(2)));
+        assert_eq!(find_pending(status), None);
+        for length in 0..status.len() - 10 {
+            assert_eq!(
+                find_pending(&status[18..][..length.saturating_sub(18)]),
+                None
+            );
+        }
+        assert_eq!(pending_of_parent(1), None);
+        assert!(pending_of_parent(process::parent()).is_some());
     }
 
     #[test]

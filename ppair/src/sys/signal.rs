@@ -8,8 +8,9 @@ use nix::libc;
 use super::Errno;
 
 pub(crate) use libc::{
-    SIGABRT, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP,
-    SIGUSR1, SIGUSR2, SIGWINCH,
+    SIGABRT, SIGALRM, SIGBUS, SIGCHLD, SIGCONT, SIGFPE, SIGHUP, SIGILL, SIGINT, SIGKILL, SIGPIPE,
+    SIGPROF, SIGQUIT, SIGSEGV, SIGSYS, SIGTERM, SIGTRAP, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1,
+    SIGUSR2, SIGVTALRM, SIGWINCH, SIGXCPU, SIGXFSZ,
 };
 
 /// The name of a signal, as in `SIGSEGV`, without allocating; real-time and unknown ones have a number only.
@@ -39,6 +40,11 @@ pub(crate) struct Taken {
 pub(crate) struct Set(pub(crate) u64);
 
 impl Set {
+    /// No signal.
+    pub(crate) const NONE: Self = Self(0);
+    /// Every signal. SIGKILL and SIGSTOP are in it as well; the kernel passes them over.
+    pub(crate) const ALL: Self = Self(u64::MAX);
+
     /// The set of exactly `signals`.
     pub(crate) const fn of(signals: &[i32]) -> Self {
         let (mut bits, mut at) = (0, 0);
@@ -59,9 +65,68 @@ impl Set {
         Self(self.0 | Self::bit(signal))
     }
 
+    /// The set without one signal.
+    pub(crate) const fn without(self, signal: i32) -> Self {
+        Self(self.0 & !Self::bit(signal))
+    }
+
+    /// The signals of this set that are in `other` as well.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// The signals of this set that are not in `other`.
+    pub(crate) const fn but(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     const fn bit(signal: i32) -> u64 {
         1 << (signal - 1)
     }
+}
+
+/// The first real-time signal of the kernel.
+const KERNELS_FIRST: i32 = 32;
+
+/// Returns the signals that the C library uses itself, to cancel threads for instance. It neither lets a program block
+/// them nor ignore them.
+pub(crate) fn of_c_library() -> Set {
+    let signals = KERNELS_FIRST..libc::SIGRTMIN();
+    signals.fold(Set::NONE, Set::with)
+}
+
+/// Blocks every signal but those of the C library, which are ignored until it uses them: no signal from outside ends this
+/// process or interrupts it.
+pub(crate) fn shut_out() -> Result<(), Errno> {
+    let own = of_c_library();
+    set_mask(Set::ALL.but(own))?;
+    // The kernel's `struct sigaction`: the handler, flags, a restorer, the mask.
+    let ignore = [libc::SIG_IGN as u64, 0, 0, 0];
+    for signal in (KERNELS_FIRST..=64).filter(|&signal| own.has(signal)) {
+        let none = core::ptr::null_mut::<u64>();
+        // By `syscall`: the C library's call refuses these.
+        // SAFETY: `ignore` is as long as the kernel reads, with a mask of 8 bytes; to ignore a signal runs no code.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                ignore.as_ptr(),
+                none,
+                size_of::<u64>(),
+            )
+        };
+        Errno::result(result)?;
+    }
+    Ok(())
+}
+
+/// Returns the signals that are blocked and wait for this thread or its process.
+pub(crate) fn pending() -> Result<Set, Errno> {
+    let mut pending = 0_u64;
+    // SAFETY: `pending` is writable and as long as said.
+    let result =
+        unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut pending, size_of::<u64>()) };
+    Errno::result(result).map(|_| Set(pending))
 }
 
 /// Adds `set` to the blocked signals of this thread and returns the mask from before.
@@ -75,9 +140,13 @@ pub(crate) fn set_mask(set: Set) -> Result<Set, Errno> {
     change_mask(libc::SIG_SETMASK, set)
 }
 
-/// Stops this process as a terminal's `^Z` does, until somebody continues it. SIGTSTP is blocked before and afterwards, and has its default
-/// disposition. Where nobody could continue it (no shell has it as a job), the kernel drops the signal and this returns at once.
+/// Stops this process as a terminal's `^Z` does, until a SIGCONT continues it. SIGTSTP is blocked before and afterwards. Where
+/// no shell has it as a job, the kernel drops the signal and this returns at once; so it does if SIGTSTP has a handler, which
+/// is for the worker to run.
 pub(crate) fn suspend() -> Result<(), Errno> {
+    if !has_action(SIGTSTP, libc::SIG_DFL) {
+        return Ok(());
+    }
     kill(super::process::pid(), SIGTSTP)?;
     let stops = Set::of(&[SIGTSTP]);
     change_mask(libc::SIG_UNBLOCK, stops)?;
@@ -104,19 +173,18 @@ fn change_mask(how: i32, set: Set) -> Result<Set, Errno> {
     Errno::result(result).map(|_| Set(old))
 }
 
-/// Whether this thread blocks `signal`. Yes if the system does not tell.
-pub(crate) fn is_blocked(signal: i32) -> bool {
-    !block(Set::of(&[])).is_ok_and(|mask| !mask.has(signal))
-}
-
 /// Whether `signal` is ignored by this process.
 pub(crate) fn is_ignored(signal: i32) -> bool {
+    has_action(signal, libc::SIG_IGN)
+}
+
+fn has_action(signal: i32, action: libc::sighandler_t) -> bool {
     let mut old = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: a null action only reads; `old` is valid and writable.
     let result = unsafe { libc::sigaction(signal, core::ptr::null(), old.as_mut_ptr()) };
     // SAFETY: zeroed above, which is a valid `sigaction`, and overwritten if the call succeeded.
     let old = unsafe { old.assume_init() };
-    result == 0 && old.sa_sigaction == libc::SIG_IGN
+    result == 0 && old.sa_sigaction == action
 }
 
 /// Gives `signal` its default disposition.
@@ -182,15 +250,11 @@ pub(crate) fn wait(set: Set, timeout: Option<Duration>) -> Result<Option<Taken>,
 }
 
 /// As [`wait`] without waiting, where that fails: who has sent the signal is not known, and two of a number are one. It is taken by ignoring it
-/// for a moment. SIGCHLD is left as it is: ignored, it would take the children along.
+/// for a moment. SIGCHLD is left as it is: ignored, it would take the children along. So are those of the C library.
 pub(crate) fn take_pending(set: Set) -> Result<Option<Taken>, Errno> {
-    let mut pending = 0_u64;
-    // SAFETY: `pending` is writable and as long as said.
-    let result =
-        unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut pending, size_of::<u64>()) };
-    Errno::result(result)?;
-    let pending = Set(pending & set.0);
-    let Some(signal) = (1..=64).find(|&signal| pending.has(signal) && signal != SIGCHLD) else {
+    let own = of_c_library().with(SIGCHLD);
+    let pending = pending()?.and(set).but(own);
+    let Some(signal) = (1..=64).find(|&signal| pending.has(signal)) else {
         return Ok(None);
     };
     let mut old = MaybeUninit::<libc::sigaction>::zeroed();

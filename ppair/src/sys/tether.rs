@@ -17,7 +17,7 @@ use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, 
 
 use super::Errno;
 use super::memory::{above_standard, set_inherited};
-use super::signal::{self, SIGCHLD, SIGTERM};
+use super::signal::{self, SIGCHLD, SIGTERM, Set};
 
 /// linux/fcntl.h, the same on every architecture that ppair runs on; `libc` does not have it.
 const F_SETSIG: i32 = 10;
@@ -30,8 +30,12 @@ pub(crate) struct Tether {
 }
 
 impl Tether {
-    /// Makes one. If the watch dog is gone, a worker gets a SIGTERM, and a SIGKILL after `grace`, if there is one.
-    pub(crate) fn new(ends_worker: bool, grace: Option<Duration>) -> Result<Self, Errno> {
+    /// Makes one. If the watch dog is gone, a worker, which blocks the signals of `mask`, gets a SIGTERM, and a SIGKILL after `grace`, if there is one.
+    pub(crate) fn new(
+        ends_worker: bool,
+        grace: Option<Duration>,
+        mask: Set,
+    ) -> Result<Self, Errno> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let (watchdog, worker) = socketpair(AddressFamily::Unix, SockType::Stream, None, flags)?;
         let tether = Self {
@@ -41,7 +45,7 @@ impl Tether {
         signals(&tether.watchdog, SIGCHLD)?;
         own(&tether.watchdog)?;
         if ends_worker {
-            let signal = tether.prepare_end(grace).unwrap_or(SIGTERM);
+            let signal = tether.prepare_end(grace, mask).unwrap_or(SIGTERM);
             signals(&tether.worker, signal)?;
         }
         Ok(tether)
@@ -49,9 +53,9 @@ impl Tether {
 
     /// Makes ready what happens in a worker when the watch dog is gone, and returns the signal that begins it; `None` if the program uses that
     /// signal itself, or blocks it.
-    fn prepare_end(&self, grace: Option<Duration>) -> Option<i32> {
+    fn prepare_end(&self, grace: Option<Duration>, mask: Set) -> Option<i32> {
         let signal = lost();
-        let is_free = disposition(signal) == Some(libc::SIG_DFL) && !signal::is_blocked(signal);
+        let is_free = disposition(signal) == Some(libc::SIG_DFL) && !mask.has(signal);
         let nanos = grace.map_or(0, |grace| {
             u64::try_from(grace.as_nanos()).unwrap_or(0).max(1)
         });
@@ -119,8 +123,8 @@ impl Tether {
     }
 
     /// In a fresh image, for the workers that it will fork: a handler does not survive an `exec`.
-    pub(crate) fn prepare_end_again(&self, grace: Option<Duration>) {
-        if let Some(signal) = self.prepare_end(grace) {
+    pub(crate) fn prepare_end_again(&self, grace: Option<Duration>, mask: Set) {
+        if let Some(signal) = self.prepare_end(grace, mask) {
             // If it is refused, the kernel sends what it was told to before.
             let _ = set_signal(&self.worker, signal);
         }

@@ -13,9 +13,9 @@ use crate::state::keep::Reject;
 use crate::state::recovery::loss;
 use crate::sys::fork::{Side, fork};
 use crate::sys::signal::{SIGINT, SIGQUIT, SIGTERM, Set};
-use crate::sys::{Errno, clock, process, signal};
+use crate::sys::{Errno, children, clock, process, signal};
 use crate::worker::hold_on_to;
-use crate::world::WAITED;
+use crate::world::{OF_TERMINALS, WAITED};
 
 /// What came of `Action::Fork`.
 pub(super) enum Forked {
@@ -56,17 +56,20 @@ impl WatchDog {
         // Here, so that the worker, which inherits it, need not look at the clock.
         let counters = self.counters;
         self.counters.count_start(self.died_at, clock::now());
+        // The new worker finds this in its memory.
+        self.owed = pending_of_terminals();
         match fork(&self.alone) {
             Ok(Side::Child) => {
                 self.become_worker();
                 Forked::Worker
             }
             Ok(Side::Parent(pid)) => {
+                self.unclear = pending_of_terminals().but(self.owed);
+                self.segment.set_forked(self.incarnation, self.unclear);
                 let since = clock::now();
                 // The new worker usually waits for this very processor, and what is left to do here (to say that it was started, and why) can wait for it.
                 process::give_way();
                 self.begin_watch(Running { pid, since });
-                self.just_forked = true;
                 Forked::Watchdog(Event::Forked)
             }
             Err(errno) => {
@@ -144,12 +147,31 @@ impl WatchDog {
     /// In the new process, before any code of the user's.
     fn become_worker(&self) {
         self.equipment.manager.hide(&self.alone);
+        let tether = self.equipment.tether.as_ref();
+        hold_on_to(tether, self.pid, self.options.on_watchdog_death);
+        // The later, the sooner the watch dog has said what came.
+        match self.segment.forked(self.incarnation) {
+            Some(Set::NONE) => {}
+            came => self.say_what_it_lacks(came),
+        }
         if !self.leave_world() {
             // With its signals blocked it could not be told to stop. The next one may have them.
             process::exit_now(crate::exit::SYSTEM);
         }
-        let tether = self.equipment.tether.as_ref();
-        hold_on_to(tether, self.pid, self.options.on_watchdog_death);
+    }
+
+    /// In the new process, whose signals are still blocked: says which of those that a terminal sent around the fork had come before it was there. What it
+    /// has got is pending. If the watch dog has not said which `came`, its pending signals are those, or later ones.
+    #[cold]
+    #[inline(never)]
+    fn say_what_it_lacks(&self, came: Option<Set>) {
+        let came = came
+            .or_else(|| children::pending_of_parent(self.pid))
+            .unwrap_or(Set::NONE);
+        // In this order: what comes from here on, both get.
+        let has = signal::pending().unwrap_or(Set::ALL);
+        let lacks = came.and(OF_TERMINALS).but(self.owed).but(has);
+        self.segment.set_lacks(self.incarnation, lacks);
     }
 
     fn leave_world(&self) -> bool {
@@ -195,6 +217,11 @@ impl WatchDog {
             }
         }
     }
+}
+
+/// A terminal's signals that this process has not taken yet. None if the system does not tell.
+fn pending_of_terminals() -> Set {
+    signal::pending().map_or(Set::NONE, |pending| pending.and(OF_TERMINALS))
 }
 
 fn failed(call: &'static str, errno: Errno) {

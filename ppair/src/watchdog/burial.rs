@@ -9,6 +9,7 @@ use crate::config::Orphans;
 use crate::death::{Death, last_words};
 use crate::event::Event as Say;
 use crate::exit::{Ending, Exit, Reason};
+use crate::progress::Life;
 use crate::resume::NO_GENERATION;
 use crate::sys::signal::{SIGCHLD, SIGKILL, Set};
 use crate::sys::wait::{Change, Children, Reaped};
@@ -73,8 +74,14 @@ impl WatchDog {
             max_rss_kib,
             generation: self.segment.generation(),
         });
-        let has_committed = self.generation == NO_GENERATION || death.generation > self.generation;
-        let progressed = has_committed || death.uptime >= self.options.healthy_after;
+        let mark = ending.is_own_doing().then(|| death.mark());
+        let life = Life {
+            committed: self.generation == NO_GENERATION || death.generation > self.generation,
+            uptime: death.uptime,
+            same: mark.is_some() && mark == self.mark,
+        };
+        self.mark = mark.or(self.mark);
+        let progressed = life.is_progress(&self.options);
         self.counters.count_death(death);
         self.alarms.forget_worker();
         if progressed {
@@ -92,7 +99,7 @@ impl WatchDog {
         let random = now.subsec_nanos().wrapping_mul(0x9e37_79b9);
         Some(Event::Died {
             ending,
-            progressed,
+            life,
             too_many,
             random,
         })

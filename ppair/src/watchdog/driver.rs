@@ -15,7 +15,7 @@ use super::manager::Manager;
 use super::oom::Oom;
 use crate::config::{Options, Orphans};
 use crate::counters::Counters;
-use crate::death::Death;
+use crate::death::{Death, Mark};
 use crate::event::{Event as Say, Next};
 use crate::exit::Exit;
 use crate::keeper::Keeping;
@@ -25,7 +25,7 @@ use crate::resume::{Baton, Relay};
 use crate::state::hearts::Weakest;
 use crate::state::segment::Segment;
 use crate::sys::process::Alone;
-use crate::sys::signal::{SIGCHLD, Set};
+use crate::sys::signal::Set;
 use crate::sys::tether::Tether;
 use crate::sys::{Errno, children, clock, process, signal};
 use crate::worker::Beginning;
@@ -43,6 +43,11 @@ pub(super) const AT_ONCE: usize = 64;
 
 /// How soon a signal that the system has refused to send is sent again.
 const SEND_AGAIN: Duration = Duration::from_millis(50);
+
+/// How long a worker has to say which signals it has not got, from the moment at which that matters.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// How often the watch dog looks for that answer.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// The worker that runs.
 #[derive(Clone, Copy, Debug)]
@@ -117,6 +122,8 @@ pub(crate) struct WatchDog {
     /// The generation when the worker started: more than that is progress.
     pub(super) generation: u64,
     pub(super) last_death: Option<Death>,
+    /// What the last worker died of that died of itself.
+    pub(super) mark: Option<Mark>,
     pub(super) counters: Counters,
     /// When the last worker was found dead.
     pub(super) died_at: Option<Duration>,
@@ -127,8 +134,10 @@ pub(crate) struct WatchDog {
     /// One for each hard state.
     pub(super) proofs: Box<[Proof]>,
     pub(super) alarms: Alarms,
-    /// Whether there was a fork since the last look at pending signals.
-    pub(super) just_forked: bool,
+    /// What a terminal had sent before the worker was forked, and has not been taken yet: the worker has not got it.
+    pub(super) owed: Set,
+    /// What it sent around the fork, so that only the worker knows.
+    pub(super) unclear: Set,
     pub(super) oom: Oom,
     pub(super) kept: Kept,
     /// The system call that failed last, so that one that always fails does not fill the log.
@@ -182,10 +191,11 @@ impl WatchDog {
             others: Vec::with_capacity(OTHERS),
             signs: Signs::default(),
             last_stop: None,
-            unsent: Set::of(&[]),
+            unsent: Set::NONE,
             cleared: 0,
             generation: segment.generation(),
             last_death: None,
+            mark: None,
             counters: Counters::default(),
             died_at: None,
             ladder: Ladder::default(),
@@ -193,7 +203,8 @@ impl WatchDog {
             steps_back: false,
             proofs: vec![Proof::default(); segment.specs().len()].into(),
             alarms: Alarms::default(),
-            just_forked: false,
+            owed: Set::NONE,
+            unclear: Set::NONE,
             oom: Oom::prepare(),
             kept: Kept::default(),
             failed: None,
@@ -275,7 +286,7 @@ impl WatchDog {
             floor: worker.since,
             ..Signs::default()
         };
-        self.unsent = Set::of(&[]);
+        self.unsent = Set::NONE;
         self.alarms
             .set(Alarm::Healthy, self.options.first_healthy(worker.since));
         let first_look = self.next_look(worker.since, worker.since);
@@ -291,10 +302,6 @@ impl WatchDog {
             if let Some(role) = self.look_after_worker() {
                 return role;
             }
-            if core::mem::take(&mut self.just_forked) {
-                self.catch_up();
-                continue;
-            }
             self.read_mail();
             self.look_after_keeper();
             if let Some(role) = self.answer_alarms() {
@@ -302,27 +309,6 @@ impl WatchDog {
             }
             if let Some(role) = self.wait() {
                 return role;
-            }
-        }
-    }
-
-    /// Passes on what arrived around the fork. A terminal's signal may have come just before, when there was no worker to
-    /// get it, so it is passed on too. If it came just after, the worker has it twice at the most, and once if it is still
-    /// pending there.
-    #[inline(never)]
-    fn catch_up(&mut self) {
-        for _ in 0..AT_ONCE {
-            let Ok(Some(taken)) = signal::wait(WAITED, Some(Duration::ZERO)) else {
-                return;
-            };
-            if taken.signal != SIGCHLD {
-                let stops = self.world.stops(taken);
-                // With a worker running, a signal leads to no fork, so this process stays the watch dog.
-                let _ = self.step(Event::Signal {
-                    signal: taken.signal,
-                    stops,
-                    shared: false,
-                });
             }
         }
     }
@@ -383,10 +369,12 @@ impl WatchDog {
     }
 
     pub(super) fn on_signal(&mut self, taken: signal::Taken) -> Option<Role> {
-        if taken.signal == SIGCHLD {
+        if !World::passes_on(taken) {
             return None;
         }
+        let was_before = self.was_before_worker(taken.signal);
         let shared = World::reaches_group(taken, self.leads_session)
+            && !was_before
             && self
                 .worker
                 .is_some_and(|worker| process::shares_group_with(worker.pid));
@@ -396,6 +384,30 @@ impl WatchDog {
             stops,
             shared,
         })
+    }
+
+    /// Whether a signal that was just taken had come before the worker was there to get it as well.
+    #[inline(never)]
+    fn was_before_worker(&mut self, signal: i32) -> bool {
+        if self.owed.has(signal) {
+            self.owed = self.owed.without(signal);
+            return true;
+        }
+        if !self.unclear.has(signal) {
+            return false;
+        }
+        self.unclear = self.unclear.without(signal);
+        let until = clock::now().saturating_add(ANSWER_WITHIN);
+        loop {
+            if let Some(lacks) = self.segment.lacks(self.incarnation) {
+                return lacks.has(signal);
+            }
+            // Much more comes while a worker begins than in front of it.
+            if clock::now() >= until {
+                return false;
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
     }
 
     /// Whether a stop signal is the last one once more.
@@ -486,10 +498,12 @@ impl WatchDog {
                     }
                     Action::LogHung => self.say_hung(),
                     Action::LogKilling => self.say_killing(),
-                    Action::LogGaveUp(restarts) => {
+                    Action::LogGaveUp { restarts, why } => {
                         self.tell(&Say::GaveUp {
                             restarts,
                             code: crate::exit::GAVE_UP,
+                            why,
+                            hint: why.hint(self.last_death.as_ref()),
                         });
                     }
                     Action::Arm(timer, time) => {
@@ -522,7 +536,7 @@ impl WatchDog {
 
     /// Sends what could not be sent: a worker that is to stop must not live on because a signal was lost.
     fn send_again(&mut self) {
-        let unsent = core::mem::replace(&mut self.unsent, Set::of(&[]));
+        let unsent = core::mem::replace(&mut self.unsent, Set::NONE);
         for signal in (1..=64).filter(|&signal| unsent.has(signal)) {
             self.send(signal);
         }

@@ -37,10 +37,14 @@ impl WatchDog {
         let Some(keeping) = self.equipment.keeping else {
             return;
         };
-        // The program may have waited for it, when this process served as the worker.
         let pid = keeping.pid();
-        if pid != 0 && wait::reap(pid) != Ok(None) {
-            keeping.set_pid(0);
+        if pid != 0 {
+            match wait::reap(pid) {
+                Ok(None) => {}
+                Ok(Some(reaped)) => self.bury_keeper(reaped),
+                // The program has waited for it, when this process served as the worker.
+                Err(_) => keeping.set_pid(0),
+            }
         }
         if keeping.pid() == 0 {
             self.alarms.set(Alarm::Keeper, Some(clock::now()));

@@ -17,7 +17,8 @@ use core::time::Duration;
 use crate::config::Options;
 use crate::event::Next;
 use crate::exit::{self, Ending};
-use crate::progress::{Budget, Verdict};
+use crate::give_up::GiveUp;
+use crate::progress::{Budget, Life, Verdict};
 use crate::sys::Errno;
 use crate::sys::signal::{SIGABRT, SIGKILL, SIGTSTP};
 
@@ -50,8 +51,8 @@ pub(crate) enum Event {
     Died {
         /// How, and at whose hands.
         ending: Ending,
-        /// Whether it committed a checkpoint or lived for `healthy_after`.
-        progressed: bool,
+        /// What is to be judged of its life.
+        life: Life,
         /// Whether `max_deaths` within `max_deaths_within` are reached.
         too_many: bool,
         /// Any number, to spread delays.
@@ -98,8 +99,13 @@ pub(crate) enum Action {
     LogHung,
     /// Report that the worker does not stop and is killed.
     LogKilling,
-    /// Report that the budget is spent.
-    LogGaveUp(u32),
+    /// Report that a limit is reached.
+    LogGaveUp {
+        /// Restarts in a row without progress.
+        restarts: u32,
+        /// Which limit.
+        why: GiveUp,
+    },
     /// Report `Timer` after this time, or earlier if it was armed to.
     Arm(Timer, Duration),
     /// Report that the program ends with this status, and end it. Always the last action.
@@ -233,11 +239,11 @@ impl Machine {
                 State::Running { stops, hung: _ },
                 Event::Died {
                     ending,
-                    progressed,
+                    life,
                     too_many,
                     random,
                 },
-            ) => self.on_death(stops > 0, ending, progressed, too_many, random),
+            ) => self.on_death(stops > 0, ending, life, too_many, random),
             (
                 State::Running { stops, hung },
                 Event::Signal {
@@ -331,11 +337,16 @@ impl Machine {
         &mut self,
         stopping: bool,
         ending: Ending,
-        progressed: bool,
+        life: Life,
         too_many: bool,
         random: u32,
     ) -> Actions {
-        if stopping || !ending.restarts_under(self.options.restart) {
+        let Options {
+            restart,
+            never_restart,
+            ..
+        } = self.options;
+        if stopping || !ending.restarts_under(restart, never_restart) {
             self.state = State::Ended;
             let log = Action::LogDied {
                 restarts: self.restarts(),
@@ -344,9 +355,12 @@ impl Machine {
             return Actions::of([log, Action::End(ending.exit.status())]);
         }
         let verdict = if too_many {
-            Verdict::GiveUp
+            Verdict::GiveUp(GiveUp::TooManyDeaths {
+                deaths: self.options.max_deaths,
+                within: self.options.max_deaths_within,
+            })
         } else {
-            self.budget.on_death(progressed, &self.options, random)
+            self.budget.on_death(ending, life, &self.options, random)
         };
         match verdict {
             Verdict::RestartAfter(Duration::ZERO) => {
@@ -372,14 +386,15 @@ impl Machine {
                     Action::Arm(Timer::Restart, delay),
                 ])
             }
-            Verdict::GiveUp => {
+            Verdict::GiveUp(why) => {
                 self.state = State::Ended;
                 let restarts = self.restarts();
                 let log = Action::LogDied {
                     restarts,
                     next: Next::GiveUp,
                 };
-                Actions::of([log, Action::LogGaveUp(restarts), Action::End(exit::GAVE_UP)])
+                let gave_up = Action::LogGaveUp { restarts, why };
+                Actions::of([log, gave_up, Action::End(exit::GAVE_UP)])
             }
         }
     }

@@ -12,10 +12,24 @@ const TERM: i32 = 15;
 const HUP: i32 = 1;
 const EAGAIN: Errno = Errno::EAGAIN;
 
+/// The life of a worker that died soon, of another cause than the one before.
+const fn life(committed: bool) -> Life {
+    Life {
+        committed,
+        uptime: Duration::from_millis(1),
+        same: false,
+    }
+}
+
+fn gave_up(restarts: u32) -> Action {
+    let why = GiveUp::NoProgress { restarts };
+    Action::LogGaveUp { restarts, why }
+}
+
 fn died(exit: Exit) -> Event {
     Event::Died {
         ending: Ending::own(exit),
-        progressed: false,
+        life: life(false),
         too_many: false,
         random: 0,
     }
@@ -24,7 +38,7 @@ fn died(exit: Exit) -> Event {
 fn progressed(exit: Exit) -> Event {
     Event::Died {
         ending: Ending::own(exit),
-        progressed: true,
+        life: life(true),
         too_many: false,
         random: 0,
     }
@@ -46,7 +60,7 @@ fn died_hung(exit: Exit) -> Event {
             exit,
             reason: Reason::Hang,
         },
-        progressed: false,
+        life: life(false),
         too_many: false,
         random: 0,
     }
@@ -156,7 +170,7 @@ fn a_spent_budget_gives_up_with_70() {
             (Event::Forked, &[Action::LogStarted]),
             (
                 died(SEGV),
-                &[log(1, Next::GiveUp), Action::LogGaveUp(1), Action::End(70)],
+                &[log(1, Next::GiveUp), gave_up(1), Action::End(70)],
             ),
             (Event::Timer(Timer::Restart), &[]),
         ],
@@ -176,6 +190,8 @@ fn a_death_that_the_policy_does_not_restart_ends_with_the_workers_status() {
             143,
         ),
         (Restart::OnAbnormal, Exit::Code(3), 3),
+        (Restart::Always, Exit::Code(2), 2),
+        (Restart::OnFailure, Exit::Code(64), 64),
         (Restart::Always, Exit::Code(78), 78),
     ] {
         let options = Options {
@@ -324,16 +340,61 @@ fn a_worker_that_stops_is_not_judged_by_its_hearts() {
 fn too_many_deaths_in_a_time_give_up_also_with_progress() {
     let last = Event::Died {
         ending: Ending::own(SEGV),
-        progressed: true,
+        life: life(true),
         too_many: true,
         random: 0,
     };
+    let why = GiveUp::TooManyDeaths {
+        deaths: u32::MAX,
+        within: Duration::from_secs(3_600),
+    };
+    let gave_up = Action::LogGaveUp { restarts: 0, why };
     play_begun(
         Options::DEFAULT,
-        &[(
-            last,
-            &[log(0, Next::GiveUp), Action::LogGaveUp(0), Action::End(70)],
-        )],
+        &[(last, &[log(0, Next::GiveUp), gave_up, Action::End(70)])],
+    );
+}
+
+#[test]
+fn early_deaths_of_the_same_cause_with_a_commit_end_in_delays_and_then_in_70() {
+    let mut machine = Machine::new(Options::DEFAULT);
+    machine.step(Event::Start);
+    let same = Life {
+        same: true,
+        ..life(true)
+    };
+    let died = Event::Died {
+        ending: Ending::own(Exit::Code(101)),
+        life: same,
+        too_many: false,
+        random: 0,
+    };
+    let mut delays = Vec::new();
+    let last = loop {
+        machine.step(Event::Forked);
+        let actions: Vec<_> = machine.step(died).into_iter().collect();
+        match actions[..] {
+            [Action::Fork, log_at_once] => {
+                assert_eq!(log_at_once, log(0, at_once()));
+                delays.push(Duration::ZERO);
+            }
+            [_, Action::Arm(Timer::Restart, delay)] => {
+                delays.push(delay);
+                machine.step(Event::Timer(Timer::Restart));
+            }
+            _ => break actions,
+        }
+    };
+    assert_eq!(delays, [[ms(0); 100].as_slice(), &[ms(100); 10]].concat());
+    let why = GiveUp::SameDeath {
+        times: 111,
+        within: ms(500),
+    };
+    let restarts = 10;
+    let gave_up = Action::LogGaveUp { restarts, why };
+    assert_eq!(
+        last,
+        [log(restarts, Next::GiveUp), gave_up, Action::End(70)]
     );
 }
 
@@ -418,10 +479,7 @@ fn a_resumed_machine_goes_on_with_its_budget() {
     };
     let mut machine = Machine::resumed(options, 3);
     let found: Vec<_> = machine.step(died(SEGV)).into_iter().collect();
-    assert_eq!(
-        found,
-        [log(3, Next::GiveUp), Action::LogGaveUp(3), Action::End(70)]
-    );
+    assert_eq!(found, [log(3, Next::GiveUp), gave_up(3), Action::End(70)]);
 }
 
 #[test]

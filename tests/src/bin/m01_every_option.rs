@@ -19,7 +19,9 @@ const fn tell(_: &Event<'_>) {}
 
 #[ppair::main(
     restart = "on_failure",
+    never_restart = [2, 64],
     max_restarts = "unlimited",
+    max_early_exits = 5,
     max_deaths = 2,
     max_deaths_within = "1s",
     restart_delay = "1ms",

@@ -118,6 +118,9 @@ fn sentence(entry: &Entry) -> String {
             get("incarnation"),
             get("after")
         ),
+        "gave_up" if entry.get("reason").is_some() => {
+            format!("{}, exit status {}", get("reason"), get("code"))
+        }
         "gave_up" => format!(
             "after {} restarts without progress, exit status {}",
             get("restarts"),

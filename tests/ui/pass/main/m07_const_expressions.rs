@@ -4,6 +4,7 @@ use std::time::Duration;
 use ppair::{OnWatchdogDeath, Orphans, Restart, ThreadPanic};
 
 const LIMIT: u32 = 3;
+const CODES: &[u8] = &[3, 64];
 const PLACE: &str = "memory";
 const DELAYS: [Duration; 2] = [Duration::from_millis(5), Duration::from_secs(1)];
 
@@ -15,6 +16,8 @@ const fn twice(delay: Duration) -> Duration {
     healthy_after = twice(DELAYS[1]),
     max_restarts = LIMIT + 1,
     restart = Restart::OnFailure,
+    never_restart = CODES,
+    max_early_exits = LIMIT - 1,
     restart_delay_max = DELAYS[1],
     restart_delay = Duration::from_millis(5),
     max_deaths = LIMIT * 2,

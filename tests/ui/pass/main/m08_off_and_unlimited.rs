@@ -12,7 +12,26 @@ mod the_defaults {
     pub fn main() {}
 }
 
-#[ppair::main(max_restarts = "unlimited", stop_timeout = "unlimited")]
+mod exit_codes {
+    const CODES: [u8; 2] = [3, 4];
+
+    #[ppair::main(never_restart = [])]
+    pub fn none() {}
+
+    #[ppair::main(never_restart = &[5, 6])]
+    pub fn borrowed() {}
+
+    #[ppair::main(never_restart = CODES)]
+    pub fn array() {}
+}
+
+#[ppair::main(
+    never_restart = "none",
+    max_restarts = "unlimited",
+    max_early_exits = "unlimited",
+    stop_timeout = "unlimited"
+)]
 fn main() {
     let _: fn() = the_defaults::main;
+    let _: [fn(); 3] = [exit_codes::none, exit_codes::borrowed, exit_codes::array];
 }
