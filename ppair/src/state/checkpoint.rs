@@ -179,10 +179,14 @@ impl<T: HardState> Clone for Checkpoint<T> {
 
 impl<T: HardState + core::fmt::Debug> core::fmt::Debug for Checkpoint<T> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Checkpoint")
-            .field("generation", &self.generation())
-            .field("value", &self.load())
-            .finish_non_exhaustive()
+        let generation = self.generation();
+        // A big state has no room on every stack.
+        self.read(|value| {
+            f.debug_struct("Checkpoint")
+                .field("generation", &generation)
+                .field("value", value)
+                .finish_non_exhaustive()
+        })
     }
 }
 

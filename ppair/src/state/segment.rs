@@ -71,7 +71,7 @@ pub(crate) struct RegionSpec {
     pub(crate) descriptor: Box<[u8]>,
     /// Its fingerprint.
     pub(crate) fingerprint: u64,
-    /// Writes the bytes of the initial value, with zeroed gaps.
+    /// Writes the bytes of the initial value, with zeroed gaps, over zeros.
     pub(crate) initial: fn(&mut [u8]),
 }
 
@@ -83,7 +83,11 @@ impl RegionSpec {
             layout,
             descriptor: layout.encode().into(),
             fingerprint: layout.fingerprint(),
-            initial: |bytes| with_stack_for(bytes.len(), || stage(&T::default(), bytes)),
+            initial: if const { T::LAYOUT.starts_zeroed() } {
+                |_| ()
+            } else {
+                |bytes| with_stack_for(bytes.len(), || stage(&T::default(), bytes))
+            },
         }
     }
 
