@@ -879,6 +879,53 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
+/// # `#[hard(zeroed)]`
+///
+/// A hard state has an initial value, which is its `Default`. An array of more than 32 elements has
+/// none in the standard library, and a value of many megabytes has no room on a stack. With this
+/// argument the initial value is all zero bytes: `0`, `false`, an empty `Text` or `Vector`, nothing
+/// in a `Maybe`, the variant with the number 0. It is made where it stays, without a stack, and the
+/// type implements `Default` too, which must not be derived beside it.
+///
+/// ```
+/// use ppair::{Checkpoint, HardState};
+///
+/// /// 64 MiB.
+/// #[derive(Clone, Copy, HardState)]
+/// #[hard(zeroed)]
+/// #[repr(C)]
+/// struct Table {
+///     hits: [u64; 8 << 20],
+/// }
+///
+/// fn count(table: &Checkpoint<Table>, row: usize) -> u64 {
+///     table.patch(|table| &table.hits[row], |hits| {
+///         *hits += 1;
+///         *hits
+///     })
+/// }
+/// # assert_eq!(count(&ppair::testing::checkpoint(), 7), 1);
+/// ```
+///
+/// What has no zero is an error: a `NonZero` (its `Option` has one), and an enum without a variant
+/// of that number. `Default::default`, and the methods of `Checkpoint` that hand a whole value
+/// about (`load`, `store`, `update`, `try_store`, `commit_durable` and the like), need the stack
+/// for it, and so does each function that calls them; `patch`, `edit`, `get` and `read` do not.
+///
+/// ```compile_fail
+/// use std::num::NonZeroU32;
+///
+/// use ppair::HardState;
+///
+/// #[derive(Clone, Copy, HardState)]
+/// #[hard(zeroed)] // `Jobs` cannot start as zeros: `Jobs.next` is `NonZero<u32>`, which is never 0
+/// #[repr(C)]
+/// struct Jobs {
+///     next: NonZeroU32,
+///     done: [u64; 1000],
+/// }
+/// ```
+///
 /// # `#[hard(no_padding)]`
 ///
 /// Padding is allowed: a commit stores zeros for it, and never reads it. With this argument it is an error, which counts the

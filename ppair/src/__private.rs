@@ -7,6 +7,7 @@ pub use crate::config::Options;
 use crate::config::{Config, ExitCodes};
 use crate::pair::Pair;
 pub use crate::snapshot::{Found, Snapshot};
+use crate::state::{HardState, bytes};
 use crate::store::Owner;
 use crate::store::Store;
 pub use crate::store::choice::Choice;
@@ -91,6 +92,14 @@ pub fn open_store(choice: Choice, pair: &str, is_first: bool) -> Option<Box<dyn 
         is_first,
     };
     crate::store::open(&choice, owner)
+}
+
+/// The value whose bytes are all zero.
+///
+/// `#[hard(zeroed)]` has made sure that there is one. Whoever calls it has it on the stack.
+#[must_use]
+pub fn zeroed<T: HardState>() -> T {
+    bytes::zeroed()
 }
 
 /// A `setup` function whose kind is told by its return type. Method lookup tries the traits below in order of how many

@@ -41,6 +41,7 @@ mod state;
 mod store;
 mod store_report;
 mod sys;
+pub mod testing;
 mod watchdog;
 mod worker;
 mod world;

@@ -16,7 +16,8 @@ use crate::worker::Worker;
     message = "a worker's `main` cannot take `{Self}`",
     label = "not a parameter of a worker's `main`",
     note = "it may take `Checkpoint<T>`, `Worker`, and `&S`, where `S` is what `setup` returned",
-    note = "a hard state `T` is `#[derive(Clone, Copy, Default, HardState)]` and `#[repr(C)]`"
+    note = "a hard state `T` is `#[derive(Clone, Copy, Default, HardState)]` and `#[repr(C)]`; with a large array, it has `#[hard(zeroed)]` in \
+            place of `Default`"
 )]
 pub trait Parameter<S: 'static>: Sized + 'static + sealed::Sealed {
     /// In the watch dog, before the first fork: reserves what the parameter needs, and returns the worker's half.

@@ -1,5 +1,6 @@
 //! `Worker`: what a worker knows of itself.
 
+use core::any::Any;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -12,7 +13,7 @@ use crate::event::Event as Say;
 use crate::heart;
 use crate::log::say;
 use crate::state::HardState;
-use crate::state::checkpoint::{Checkpoint, Identity};
+use crate::state::checkpoint::{Checkpoint, Identity, Weakly};
 use crate::state::commit::CommitError;
 use crate::state::recovery::{Origin, Recovered};
 use crate::state::restored::{self, Restored};
@@ -43,6 +44,8 @@ use crate::watchdog::manager::Manager;
 #[derive(Clone, Debug)]
 pub struct Worker {
     inner: &'static Inner,
+    /// What keeps `inner`, if it ends before the process.
+    _kept_by: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 assert_impl_all!(Worker: Clone, Send, Sync);
@@ -67,7 +70,8 @@ pub(crate) struct Contact {
     pub(crate) is_alone: bool,
 }
 
-struct Inner {
+/// What all handles of a worker lead to.
+pub(crate) struct Inner {
     incarnation: AtomicU32,
     /// The incarnation, and 0 in a process that this one has forked.
     unforked: Unforked,
@@ -109,6 +113,89 @@ impl<T: HardState + Send> MarkHealthy for Checkpoint<T> {
     }
 }
 
+impl<T: HardState + Send> MarkHealthy for Weakly<T> {
+    fn mark_healthy(&self) -> Result<(), CommitError> {
+        self.upgrade()
+            .map_or(Ok(()), |checkpoint| checkpoint.mark_healthy())
+    }
+}
+
+impl Inner {
+    /// A worker of no pair, which has neither a watch dog nor a service manager.
+    pub(crate) fn of_no_pair(
+        incarnation: u32,
+        unforked: Unforked,
+        segment: &'static Segment,
+    ) -> Self {
+        unforked.set(incarnation);
+        let begin = Beginning {
+            incarnation,
+            last_death: None,
+            degraded: false,
+            counters: Counters::default(),
+        };
+        let contact = Contact {
+            is_alone: true,
+            ..Contact::default()
+        };
+        Self::new(unforked, begin, segment, Vec::new(), contact)
+    }
+
+    fn new(
+        unforked: Unforked,
+        begin: Beginning,
+        segment: &'static Segment,
+        recovered: Vec<Recovered>,
+        contact: Contact,
+    ) -> Self {
+        Self {
+            counters: begin.counters,
+            contact,
+            ready: AtomicU32::new(0),
+            unforked,
+            checkpoints: Mutex::new(Vec::new()),
+            incarnation: AtomicU32::new(begin.incarnation),
+            degraded: AtomicBool::new(begin.degraded),
+            last_death: begin.last_death,
+            segment,
+            origins: recovered.iter().map(|recovered| recovered.origin).collect(),
+            restored: OnceLock::new(),
+            recovered: Mutex::new(recovered.into_iter().map(Some).collect()),
+        }
+    }
+
+    /// As whom this process commits.
+    pub(crate) fn identity(&'static self) -> Identity {
+        Identity {
+            incarnation: &self.incarnation,
+            unforked: self.unforked,
+        }
+    }
+
+    /// Its number.
+    pub(crate) fn incarnation(&self) -> u32 {
+        self.incarnation.load(Ordering::Relaxed)
+    }
+
+    /// Whether it has said that the service is up.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed) == self.incarnation()
+    }
+
+    fn put_down(&self, checkpoint: Arc<dyn MarkHealthy>) {
+        let checkpoints = self.checkpoints.lock();
+        checkpoints
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(checkpoint);
+    }
+
+    /// Puts a checkpoint down for [`Worker::mark_healthy`] as long as there is another handle of
+    /// it.
+    pub(crate) fn put_down_weakly<T: HardState + Send>(&self, checkpoint: &Checkpoint<T>) {
+        self.put_down(Arc::new(checkpoint.downgrade()));
+    }
+}
+
 /// Room for a worker, made before the fork: a new worker that allocates has to copy the pages of the allocator.
 #[derive(Debug)]
 pub(crate) struct Room {
@@ -141,41 +228,29 @@ impl Worker {
         contact: Contact,
     ) -> Self {
         room.unforked.set(begin.incarnation);
-        let inner = Inner {
-            counters: begin.counters,
-            contact,
-            ready: AtomicU32::new(0),
-            unforked: room.unforked,
-            checkpoints: Mutex::new(Vec::new()),
-            incarnation: AtomicU32::new(begin.incarnation),
-            degraded: AtomicBool::new(begin.degraded),
-            last_death: begin.last_death,
-            segment,
-            origins: recovered.iter().map(|recovered| recovered.origin).collect(),
-            restored: OnceLock::new(),
-            recovered: Mutex::new(recovered.into_iter().map(Some).collect()),
-        };
+        let inner = Inner::new(room.unforked, begin, segment, recovered, contact);
         Self {
             inner: Box::leak(room.inner).insert(inner),
+            _kept_by: None,
+        }
+    }
+
+    /// A handle of a worker that is there as long as `kept_by` is.
+    pub(crate) fn kept(inner: &'static Inner, kept_by: Arc<dyn Any + Send + Sync>) -> Self {
+        Self {
+            inner,
+            _kept_by: Some(kept_by),
         }
     }
 
     /// As whom this process commits.
     pub(crate) fn identity(&self) -> Identity {
-        Identity {
-            incarnation: &self.inner.incarnation,
-            unforked: self.inner.unforked,
-        }
+        self.inner.identity()
     }
 
     /// Puts a checkpoint down for [`mark_healthy`](Self::mark_healthy).
     pub(crate) fn put_down<T: HardState + Send>(&self, checkpoint: Checkpoint<T>) {
-        let mut checkpoints = self
-            .inner
-            .checkpoints
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        checkpoints.push(Arc::new(checkpoint));
+        self.inner.put_down(Arc::new(checkpoint));
     }
 
     /// The segment.
@@ -204,7 +279,7 @@ impl Worker {
     /// The number of this worker: 1 for the first. It is also the fencing number of its commits.
     #[must_use]
     pub fn incarnation(&self) -> u32 {
-        self.inner.incarnation.load(Ordering::Relaxed)
+        self.inner.incarnation()
     }
 
     /// Why the worker before this one died; `None` in the first worker, and where nobody knows: the watch dog has started
@@ -245,6 +320,7 @@ impl Worker {
             is_alone,
         } = self.inner.contact;
         if is_alone || self.is_degraded() {
+            self.inner.ready.store(incarnation, Ordering::Relaxed);
             if let Some(manager) = manager {
                 while !manager.tell_ready(incarnation) {}
             }

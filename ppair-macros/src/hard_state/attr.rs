@@ -26,6 +26,8 @@ pub(super) struct TypeArgs {
     pub(super) migrate_from: Option<Type>,
     /// `no_padding`.
     pub(super) no_padding: Option<Ident>,
+    /// `zeroed`.
+    pub(super) zeroed: Option<Ident>,
 }
 
 /// What the arguments on a field, or on a variant, say.
@@ -57,6 +59,7 @@ pub(super) fn parse_type(attrs: &[Attribute], diag: &mut Diag) -> TypeArgs {
                 let earlier = input_value(&key, "<type>", input)?;
                 args.migrate_from.replace(earlier).is_none()
             }
+            "zeroed" => args.zeroed.replace(key.clone()).is_none(),
             _ => args.no_padding.replace(key.clone()).is_none(),
         };
         if !is_new {

@@ -124,6 +124,7 @@ fn said(input: &Input, this: &TokenStream, at_name: Span) -> TokenStream {
         evolve,
         migrate_from,
         no_padding,
+        zeroed,
     } = &input.args;
     let mut said = formerly(TokenStream::new(), was);
     if let Some(version) = version {
@@ -149,18 +150,18 @@ fn said(input: &Input, this: &TokenStream, at_name: Span) -> TokenStream {
     if no_padding.is_some() {
         said.extend(quote_spanned! {at_name=> .without_padding() });
     }
+    if zeroed.is_some() {
+        said.extend(quote_spanned! {at_name=> .zeroed() });
+    }
     said
 }
 
 /// `unsafe impl HardState` with `layout` as its constant.
 pub(super) fn expand_impl(input: &Input, krate: &TokenStream, layout: &TokenStream) -> TokenStream {
     let ident = &input.ident;
-    let (impl_generics, ty_generics, where_clause) = input.generics.split_for_impl();
-    let predicates = where_clause
-        .into_iter()
-        .flat_map(|clause| &clause.predicates)
-        .map(ToTokens::to_token_stream)
-        .chain(bounds(input, krate));
+    let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
+    let predicates = predicates(input, krate);
+    let default = expand_default(input, krate);
     let allow = input.is_deprecated.then(|| quote! { #[allow(deprecated)] });
     // `quote!` gives `unsafe` the call site's span: with one of the user's code, `forbid(unsafe_code)` would refuse it.
     quote! {
@@ -171,7 +172,40 @@ pub(super) fn expand_impl(input: &Input, krate: &TokenStream, layout: &TokenStre
         {
             const LAYOUT: #krate::Layout = #layout;
         }
+        #default
     }
+}
+
+/// `impl Default` of a type that starts as zeros.
+fn expand_default(input: &Input, krate: &TokenStream) -> Option<TokenStream> {
+    input.args.zeroed.as_ref()?;
+    let ident = &input.ident;
+    let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
+    let predicates = predicates(input, krate);
+    let allow = input.is_deprecated.then(|| quote! { #[allow(deprecated)] });
+    Some(quote! {
+        #[automatically_derived]
+        #allow
+        impl #impl_generics ::core::default::Default for #ident #ty_generics
+        where #(#predicates),*
+        {
+            fn default() -> Self {
+                #krate::__private::zeroed()
+            }
+        }
+    })
+}
+
+/// The conditions of the implementations.
+fn predicates<'a>(
+    input: &'a Input,
+    krate: &'a TokenStream,
+) -> impl Iterator<Item = TokenStream> + 'a {
+    let own = input.generics.where_clause.as_ref();
+    own.into_iter()
+        .flat_map(|clause| &clause.predicates)
+        .map(ToTokens::to_token_stream)
+        .chain(bounds(input, krate))
 }
 
 /// How the expansion names the type: a constant outside of the implementation has no `Self`, and one inside has no

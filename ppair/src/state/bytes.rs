@@ -143,6 +143,24 @@ fn with_masked<T: HardState, R>(value: &T, look: impl FnOnce(&[u8]) -> R) -> R {
     look(unsafe { core::slice::from_raw_parts(start, size_of::<T>()) })
 }
 
+/// The value whose bytes are all zero.
+///
+/// # Panics
+///
+/// If the type has none; the program then does not compile.
+#[inline]
+pub(crate) fn zeroed<T: HardState>() -> T {
+    const {
+        assert!(
+            T::LAYOUT.takes_zeros(),
+            "a hard state that has no value of zeros cannot start as zeros"
+        );
+    }
+    // SAFETY: `validate` accepts as many zeros as a `T` has bytes, which is what `takes_zeros` says
+    // of its layout, so they are a value of it (the contract of `HardState`).
+    unsafe { MaybeUninit::<T>::zeroed().assume_init() }
+}
+
 /// Checks that these are the bytes of a `T`. Where any bytes are, there is only their number to check.
 #[inline]
 pub(crate) fn validate<T: HardState>(bytes: &[u8]) -> Result<(), Invalid> {

@@ -2,7 +2,7 @@
 
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
@@ -17,6 +17,7 @@ use inside::{Inside, Reading};
 use super::HardState;
 use super::bytes::validate;
 use super::commit::CommitError;
+use super::durable::Ground;
 use super::edit::Edit;
 use super::layout::Invalid;
 use super::recovery::{Origin, Recovered};
@@ -83,6 +84,23 @@ struct Shared<T> {
     turns: Turns<Progress>,
     /// Whether this worker has published anything.
     has_published: AtomicBool,
+    /// What all of the above stands on, where that does not stay as long as the process. Dropped
+    /// last.
+    ground: Option<Arc<dyn Ground>>,
+}
+
+/// A handle that does not keep the checkpoint.
+#[derive(Debug)]
+pub(crate) struct Weakly<T> {
+    shared: Weak<Shared<T>>,
+}
+
+impl<T> Weakly<T> {
+    /// The checkpoint, if there is another handle of it.
+    pub(crate) fn upgrade(&self) -> Option<Checkpoint<T>> {
+        let shared = self.shared.upgrade()?;
+        Some(Checkpoint { shared })
+    }
 }
 
 // SAFETY: the only `T` in here is handed out by copy or by reference, to threads that a `T` may be sent to; everything else is
@@ -161,10 +179,14 @@ impl<T: HardState> Clone for Checkpoint<T> {
 
 impl<T: HardState + core::fmt::Debug> core::fmt::Debug for Checkpoint<T> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Checkpoint")
-            .field("generation", &self.generation())
-            .field("value", &self.load())
-            .finish_non_exhaustive()
+        let generation = self.generation();
+        // A big state has no room on every stack.
+        self.read(|value| {
+            f.debug_struct("Checkpoint")
+                .field("generation", &generation)
+                .field("value", value)
+                .finish_non_exhaustive()
+        })
     }
 }
 
@@ -175,6 +197,18 @@ impl<T: HardState> Checkpoint<T> {
         number: usize,
         incarnation: Identity,
         recovered: &Recovered,
+    ) -> Self {
+        Self::on_ground(segment, number, incarnation, recovered, None)
+    }
+
+    /// As [`new`](Self::new). `ground` keeps the segment and what the identity leads to, if they
+    /// end before the process; it is dropped with the last handle.
+    pub(crate) fn on_ground(
+        segment: &'static Segment,
+        number: usize,
+        incarnation: Identity,
+        recovered: &Recovered,
+        ground: Option<Arc<dyn Ground>>,
     ) -> Self {
         let initial = segment.specs()[number].initial;
         let fill = |bytes: &mut [u8]| match recovered.bytes.as_deref() {
@@ -209,10 +243,17 @@ impl<T: HardState> Checkpoint<T> {
                 entry: Entry::default(),
             }),
             has_published: AtomicBool::new(false),
+            ground,
         };
         Self {
             shared: Arc::new(shared),
         }
+    }
+
+    /// A handle that does not keep it.
+    pub(crate) fn downgrade(&self) -> Weakly<T> {
+        let shared = Arc::downgrade(&self.shared);
+        Weakly { shared }
     }
 
     /// The last committed value. It waits for no thread that is in a closure of [`update`](Self::update) or [`edit`](Self::edit).

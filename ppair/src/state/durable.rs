@@ -9,6 +9,7 @@ use super::commit::CommitError;
 use super::delivery::Report;
 use super::region::Region;
 use super::segment::Segment;
+use super::stored::Stored;
 use crate::sys::{clock, futex};
 
 /// How long one wait takes at the most before the carrier is told once more: it may be another one by now.
@@ -78,6 +79,13 @@ pub(crate) struct Carrier {
 pub(crate) trait Ring: Sync {
     /// False if it is known that there is nobody.
     fn ring(&self) -> bool;
+}
+
+/// What a checkpoint stands on where there is no pair: it keeps the memory, and stands in for the
+/// store.
+pub(crate) trait Ground: Send + Sync {
+    /// Stores what `newest` returns, which was committed as this generation or later.
+    fn keep(&self, generation: u64, newest: &mut dyn FnMut() -> Stored) -> Result<(), SyncError>;
 }
 
 static CARRIER: OnceLock<Carrier> = OnceLock::new();

@@ -36,7 +36,7 @@ enum How {
     },
 }
 
-/// Writes the initial hard state's bytes, with zeroed gaps.
+/// Writes the initial hard state's bytes, with zeroed gaps, over zeros.
 pub(crate) type Initial<'a> = &'a dyn Fn(&mut [u8]);
 
 impl Fit {

@@ -14,6 +14,7 @@ mod padding;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod zeros;
 
 pub(crate) use body::{LENGTH, SECONDS};
 pub(crate) use encode::FORMAT;
@@ -42,6 +43,7 @@ pub struct Layout {
     was: &'static [&'static str],
     evolves: bool,
     predecessor: Option<Predecessor>,
+    starts_zeroed: bool,
 }
 
 /// How the bytes of a [`Layout`] are read.

@@ -77,7 +77,7 @@ pub(crate) struct RegionSpec {
     pub(crate) descriptor: Box<[u8]>,
     /// Its fingerprint.
     pub(crate) fingerprint: u64,
-    /// Writes the bytes of the initial value, with zeroed gaps.
+    /// Writes the bytes of the initial value, with zeroed gaps, over zeros.
     pub(crate) initial: fn(&mut [u8]),
 }
 
@@ -89,7 +89,11 @@ impl RegionSpec {
             layout,
             descriptor: layout.encode().into(),
             fingerprint: layout.fingerprint(),
-            initial: |bytes| with_stack_for(bytes.len(), || stage(&T::default(), bytes)),
+            initial: if const { T::LAYOUT.starts_zeroed() } {
+                |_| ()
+            } else {
+                |bytes| with_stack_for(bytes.len(), || stage(&T::default(), bytes))
+            },
         }
     }
 
@@ -137,12 +141,13 @@ const PAGE_WORDS: usize = PAGE / WORD;
 #[derive(Debug)]
 pub(crate) struct Segment {
     mapping: Mapping,
-    file: OwnedFd,
+    /// The memory file. A segment that only this process has is none.
+    file: Option<OwnedFd>,
     specs: Vec<RegionSpec>,
     /// The incarnation that may commit, as far as this process knows.
     incarnation: AtomicU32,
     /// Which file it is, so that another one under the same number is not taken for it.
-    identity: memory::Identity,
+    identity: Option<memory::Identity>,
     /// The generation of each region when its publishing word was last found whole.
     known: Box<[AtomicU64]>,
     /// Whether the mapping is read-only in this process.
@@ -151,19 +156,22 @@ pub(crate) struct Segment {
 
 impl Guard for Segment {
     fn write(&self, at: usize, bytes: &[u8]) -> Result<(), Errno> {
-        memory::write_at(&self.file, at * WORD, bytes)
+        let file = self.file.as_ref().ok_or(Errno::EBADF)?;
+        memory::write_at(file, at * WORD, bytes)
     }
 
     fn open(&self, range: Range<usize>, work: &mut dyn FnMut(&[AtomicU64])) -> Result<(), Errno> {
+        let file = self.file.as_ref().ok_or(Errno::EBADF)?;
         let first_page = range.start / PAGE_WORDS * PAGE_WORDS;
         let length = NonZeroUsize::new((range.end - first_page) * WORD).ok_or(Errno::EINVAL)?;
-        let mapping = Mapping::of_part(self.file.as_fd(), first_page * WORD, length)?;
+        let mapping = Mapping::of_part(file.as_fd(), first_page * WORD, length)?;
         work(&words_of(&mapping)[range.start - first_page..]);
         Ok(())
     }
 
     fn check(&self) -> Result<(), Errno> {
-        if memory::identity(&self.file)? == self.identity {
+        let file = self.file.as_ref().ok_or(Errno::EBADF)?;
+        if Some(memory::identity(file)?) == self.identity {
             Ok(())
         } else {
             // The program has closed the descriptor, and opened something else since.
@@ -178,6 +186,22 @@ impl Segment {
         let size = size(&specs, given)?;
         let file = memory::create(c"ppair", size.get(), size.get() - unallocated(&specs))?;
         let segment = Self::map(file, size, specs)?;
+        segment.format(given)?;
+        Ok(segment)
+    }
+
+    /// Makes such a segment in memory that only this process has: nothing survives it, it takes no
+    /// descriptor, and its pages are allocated when they are first used.
+    pub(crate) fn private(specs: Vec<RegionSpec>, given: &[Given]) -> Result<Self, Errno> {
+        let mapping = Mapping::private(size(&specs, given)?)?;
+        let segment = Self::over(mapping, None, None, specs);
+        segment.format(given)?;
+        Ok(segment)
+    }
+
+    /// Writes the heads, the descriptors, and what was given into a segment of zeros.
+    fn format(&self, given: &[Given]) -> Result<(), Errno> {
+        let segment = self;
         let words = segment.words();
         words[HEADER_MAGIC].store(MAGIC, Ordering::Relaxed);
         words[HEADER_FORMAT].store(FORMAT, Ordering::Relaxed);
@@ -203,7 +227,7 @@ impl Segment {
             blob::write(behind, bytes);
             rest = &behind[blob_words(bytes.len())..];
         }
-        Ok(segment)
+        Ok(())
     }
 
     /// Takes over a segment that an earlier image of this process made for the same checkpoints; `EINVAL` if it is not that.
@@ -240,20 +264,34 @@ impl Segment {
 
     fn map(file: OwnedFd, size: NonZeroUsize, specs: Vec<RegionSpec>) -> Result<Self, Errno> {
         let mapping = Mapping::of(file.as_fd(), size)?;
-        Ok(Self {
+        let identity = memory::identity(&file)?;
+        Ok(Self::over(mapping, Some(file), Some(identity), specs))
+    }
+
+    fn over(
+        mapping: Mapping,
+        file: Option<OwnedFd>,
+        identity: Option<memory::Identity>,
+        specs: Vec<RegionSpec>,
+    ) -> Self {
+        Self {
             mapping,
-            identity: memory::identity(&file)?,
+            identity,
             known: specs.iter().map(|_| AtomicU64::default()).collect(),
             file,
             specs,
             incarnation: AtomicU32::new(0),
             is_guarded: AtomicBool::new(false),
-        })
+        }
     }
 
     /// The memory file, to be handed to the next image of this process.
+    ///
+    /// # Panics
+    ///
+    /// If the segment is one that [`private`](Self::private) made, which no pair has.
     pub(crate) fn file(&self) -> &OwnedFd {
-        &self.file
+        self.file.as_ref().expect("a pair's segment is a file")
     }
 
     /// From here on this process writes through the file, and a write through the mapping ends it.
@@ -366,7 +404,10 @@ impl Segment {
                 let range = self.copy_at(number, copy);
                 if spec.shape().is_big() {
                     let bytes = range.start * WORD..(range.start + spec.copy_words()) * WORD;
-                    if let Err(errno) = memory::allocate(&self.file, bytes) {
+                    // Pages that only this process has come when they are used.
+                    if let Some(Err(errno)) =
+                        (self.file.as_ref()).map(|file| memory::allocate(file, bytes))
+                    {
                         refused = Some(errno);
                         return None;
                     }

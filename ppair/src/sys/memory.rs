@@ -1,10 +1,12 @@
 //! An anonymous, sealed memory file with allocated pages, and its shared mapping between guard pages.
 
+use core::alloc::Layout;
 use core::ffi::CStr;
 use core::num::NonZeroUsize;
 use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering};
+use std::alloc::{alloc_zeroed, dealloc};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FallocateFlags, FcntlArg, FdFlag, SealFlag, fallocate, fcntl};
@@ -26,6 +28,10 @@ fn seals() -> SealFlag {
 
 /// The size of a page, and of a guard page.
 pub(crate) const PAGE: usize = 4096;
+
+/// The alignment of memory that only this process has: as much as an allocator gives without
+/// touching each page to zero it.
+const PRIVATE_ALIGN: usize = 16;
 
 /// Makes a memory file of `size` bytes of zeros. The pages of the first `allocated` bytes are allocated now: memory that is
 /// short is an error here and not the death of a worker later.
@@ -106,6 +112,8 @@ pub(crate) fn size_of_created(fd: BorrowedFd<'_>) -> Result<usize, Errno> {
 pub(crate) struct Mapping {
     start: NonNull<u8>,
     length: NonZeroUsize,
+    /// The allocator's description of it, if it is memory that only this process has.
+    allocated: Option<Layout>,
 }
 
 impl Mapping {
@@ -152,7 +160,11 @@ impl Mapping {
         let before = unsafe { mmap_anonymous(None, room, ProtFlags::PROT_NONE, flags) }?;
         // SAFETY: the mapping that was just made is two pages longer than `length`, rounded up.
         let start = unsafe { before.cast::<u8>().add(PAGE) };
-        let mapping = Self { start, length };
+        let mapping = Self {
+            start,
+            length,
+            allocated: None,
+        };
         let flags = MapFlags::MAP_SHARED | MapFlags::MAP_FIXED;
         let address = NonZeroUsize::new(start.addr().get());
         // SAFETY: it replaces pages of the mapping that was just made, of which nobody knows yet.
@@ -160,12 +172,30 @@ impl Mapping {
         Ok(mapping)
     }
 
+    /// Zeroed memory of the allocator's instead, without guard pages, which only this process has.
+    /// It is aligned to [`PRIVATE_ALIGN`], and may not be made read-only.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` if there is not as much.
+    pub(crate) fn private(length: NonZeroUsize) -> Result<Self, Errno> {
+        let layout = Layout::from_size_align(length.get(), PRIVATE_ALIGN);
+        let layout = layout.map_err(|_| Errno::ENOMEM)?;
+        // SAFETY: the size is not zero.
+        let start = unsafe { alloc_zeroed(layout) };
+        Ok(Self {
+            start: NonNull::new(start).ok_or(Errno::ENOMEM)?,
+            length,
+            allocated: Some(layout),
+        })
+    }
+
     /// Bytes of a mapping with its guard pages.
     fn room(length: NonZeroUsize) -> NonZeroUsize {
         length.saturating_add((PAGE - length.get() % PAGE) % PAGE + 2 * PAGE)
     }
 
-    /// The first byte; aligned to a page.
+    /// The first byte; aligned to a page, or to [`PRIVATE_ALIGN`].
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.start
     }
@@ -177,6 +207,10 @@ impl Mapping {
 
     /// From here on a write through the mapping, in this process, is a `SIGSEGV`.
     pub(crate) fn make_read_only(&self) -> Result<(), Errno> {
+        if self.allocated.is_some() {
+            // Its first and last pages are also those of other values.
+            return Err(Errno::EINVAL);
+        }
         // SAFETY: nobody has a reference that allows plain writes: the mapping is accessed through atomics only, and whoever
         // made it read-only stores into the file instead.
         unsafe { mprotect(self.start.cast(), self.length.get(), ProtFlags::PROT_READ) }
@@ -190,6 +224,12 @@ unsafe impl Sync for Mapping {}
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        if let Some(layout) = self.allocated {
+            // SAFETY: `private` allocated it so, and whoever took addresses from it borrowed
+            // `self`.
+            unsafe { dealloc(self.start.as_ptr(), layout) };
+            return;
+        }
         // SAFETY: the guard page in front belongs to the mapping.
         let before = unsafe { self.start.sub(PAGE) };
         // SAFETY: `of_part` mapped exactly this range, and whoever took addresses from it borrowed `self`.

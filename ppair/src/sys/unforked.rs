@@ -18,6 +18,11 @@ impl Unforked {
         Self::wiped().unwrap_or_else(|| Self(Box::leak(Box::new(AtomicU32::new(0)))))
     }
 
+    /// A number at this place, which a process that is forked inherits like any other.
+    pub(crate) fn at(number: &'static AtomicU32) -> Self {
+        Self(number)
+    }
+
     fn wiped() -> Option<Self> {
         let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         let length = NonZeroUsize::new(PAGE)?;

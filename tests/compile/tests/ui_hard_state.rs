@@ -22,7 +22,7 @@ fn each_refused_case_has_its_words_and_no_words_are_left_over() {
 }
 
 /// Each case of the list that the derive is built to, and how the names of its files begin.
-const CASES: [(&str, &[&str]); 13] = [
+const CASES: [(&str, &[&str]); 14] = [
     ("H01", &["every_shape_of_struct", "generics"]),
     ("H02", &["every_kind_of_field", "fixed_capacity"]),
     ("H03", &["enums"]),
@@ -62,6 +62,7 @@ const CASES: [(&str, &[&str]); 13] = [
         ],
     ),
     ("H12", &["attribute_below_"]),
+    ("H13", &["zeroed"]),
     ("the trait", &["empty_implementation_by_hand"]),
 ];
 

@@ -25,6 +25,7 @@ impl Place {
                 "evolve",
                 "migrate_from",
                 "no_padding",
+                "zeroed",
             ],
             Self::Field => &["was", "default"],
             Self::Variant => &["was"],

@@ -39,6 +39,9 @@ impl<T: HardState> Checkpoint<T> {
             return Err(SyncError::Commit(crate::state::CommitError::Fenced));
         }
         let region = self.shared.region;
+        if let Some(ground) = &self.shared.ground {
+            return ground.keep(generation, &mut || self.stored());
+        }
         if !durable::has_carrier() {
             return Err(SyncError::NoStore);
         }

@@ -3,6 +3,7 @@
 use core::mem::size_of;
 
 use super::super::bytes::{stage, value_of};
+use super::super::checkpoint::with_stack_for;
 use super::super::layout::{Default, Field, Layout, Predecessor, Variant};
 use super::{HardState, MigrateFrom};
 
@@ -21,7 +22,7 @@ impl Layout {
     /// What writes `value()` as the field that `read` reads.
     pub fn write_default<S, T: HardState>(read: fn(S) -> T, value: fn() -> T, bytes: &mut [u8]) {
         _ = read;
-        stage(&value(), bytes);
+        with_stack_for(size_of::<T>(), || stage(&value(), bytes));
     }
 
     /// A function that writes the value of a field for which nothing is stored.
@@ -59,8 +60,11 @@ impl Layout {
         Predecessor {
             layout: const { &Old::LAYOUT },
             migrate: |old, new| {
-                let old = value_of(old).expect("whoever migrates has found these bytes valid");
-                stage(&New::migrate_from(old), new);
+                let room = size_of::<Old>().max(size_of::<New>());
+                with_stack_for(room, || {
+                    let old = value_of(old).expect("whoever migrates has found these bytes valid");
+                    stage(&New::migrate_from(old), new);
+                });
             },
         }
     }

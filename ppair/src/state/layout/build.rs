@@ -44,6 +44,7 @@ impl Layout {
             was: &[],
             evolves: false,
             predecessor: None,
+            starts_zeroed: false,
         }
     }
 

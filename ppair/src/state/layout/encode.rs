@@ -83,6 +83,7 @@ fn layout(
         was: _,
         evolves: _,
         predecessor: _,
+        starts_zeroed: _,
     }: &Layout,
 ) {
     text(bytes, name);

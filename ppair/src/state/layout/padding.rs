@@ -20,7 +20,7 @@ impl Layout {
 }
 
 /// A text that is made while the program is compiled.
-struct Words {
+pub(super) struct Words {
     bytes: [u8; ROOM],
     length: usize,
 }
@@ -28,14 +28,19 @@ struct Words {
 const ROOM: usize = 1024;
 
 impl Words {
-    const fn of_padding(layout: &Layout) -> Self {
-        let mut words = Self {
+    /// None yet.
+    pub(super) const fn new() -> Self {
+        Self {
             bytes: [0; ROOM],
             length: 0,
         }
-        .push("`")
-        .push(layout.name)
-        .push("` has padding:");
+    }
+
+    const fn of_padding(layout: &Layout) -> Self {
+        let mut words = Self::new()
+            .push("`")
+            .push(layout.name)
+            .push("` has padding:");
         let mut is_first = true;
         if let Kind::Struct { fields } = layout.kind {
             let mut at = 0;
@@ -81,7 +86,7 @@ impl Words {
     }
 
     /// With `text` behind it, if it has room.
-    const fn push(mut self, text: &str) -> Self {
+    pub(super) const fn push(mut self, text: &str) -> Self {
         let text = text.as_bytes();
         if self.length + text.len() <= ROOM {
             let mut at = 0;
@@ -110,10 +115,10 @@ impl Words {
         }
     }
 
-    const fn as_str(&self) -> &str {
+    pub(super) const fn as_str(&self) -> &str {
         match core::str::from_utf8(self.bytes.split_at(self.length).0) {
             Ok(text) => text,
-            Err(_) => "it has padding",
+            Err(_) => "it is not what was asked for",
         }
     }
 }
