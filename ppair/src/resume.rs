@@ -2,8 +2,12 @@
 //! degraded and has a worker again: it has run the user's `main`, so nothing may be forked from it any more; and it still
 //! holds the descriptors and the memory of that `main`.
 
+use core::fmt::Write as _;
 use core::time::Duration;
+use std::ffi::OsString;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
 
 use crate::keeper::{Adopted, Handle, Keeping};
 use crate::sys::exec::Image;
@@ -14,6 +18,9 @@ use crate::world::World;
 
 /// The variable that carries it. It is removed before any code of the user's runs.
 const VARIABLE: &str = "PPAIR_RESUME";
+
+/// What stands between the baton and the path of the store.
+const SEPARATOR: char = ';';
 
 /// A generation that no checkpoint has: what the worker has committed counts as progress, whatever it is.
 pub(crate) const NO_GENERATION: u64 = u64::MAX;
@@ -101,6 +108,24 @@ impl Baton {
     }
 }
 
+/// A path as text, whatever its bytes are.
+fn text_of_path(path: &Path) -> String {
+    let bytes = path.as_os_str().as_bytes().iter();
+    bytes.fold(String::new(), |mut text, byte| {
+        // To write into a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The path that [`text_of_path`] has made a text of; `None` if there was none.
+fn path_of_text(text: &str) -> Option<PathBuf> {
+    let digits = text.as_bytes().chunks(2);
+    let byte = |digits| u8::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok();
+    let bytes = digits.map(byte).collect::<Option<Vec<u8>>>()?;
+    (!bytes.is_empty()).then(|| OsString::from_vec(bytes).into())
+}
+
 /// A pair that an earlier image of this process hands over.
 #[derive(Debug)]
 pub(crate) struct Resumed {
@@ -120,9 +145,9 @@ impl Resumed {
     /// that runs, and without its state.
     pub(crate) fn take() -> Result<Option<Self>, Errno> {
         // The process id says that this very process has set the variable, before its `exec`.
-        let baton = process::take_variable(VARIABLE)
-            .and_then(|text| Baton::from_text(&text))
-            .filter(|baton| baton.watchdog == process::pid());
+        let text = process::take_variable(VARIABLE).unwrap_or_default();
+        let (baton, path) = text.split_once(SEPARATOR).unwrap_or((&text, ""));
+        let baton = Baton::from_text(baton).filter(|baton| baton.watchdog == process::pid());
         let take_over = |baton: Baton| {
             World::open_for_setup();
             let file = memory::adopt_inherited(baton.segment)?;
@@ -131,7 +156,7 @@ impl Resumed {
                 [-1, -1] => None,
                 numbers => Some(Tether::adopt(numbers)?),
             };
-            let keeping = Adopted::take(baton.keeping)?;
+            let keeping = Adopted::take(baton.keeping, path_of_text(path))?;
             Ok(Self {
                 baton,
                 file,
@@ -171,12 +196,15 @@ impl Relay {
         baton.tether = tether.map_or([-1; 2], Tether::numbers);
         baton.keeping = equipment.keeping.map_or(Handle::NONE, Keeping::handle);
         (baton.mask, baton.ignored) = world.to_bits();
+        let path = equipment.keeping.and_then(Keeping::path);
+        let path = path.map_or_else(String::new, |path| text_of_path(&path));
+        let text = format!("{}{SEPARATOR}{path}", baton.to_text());
         Self {
             segment,
             tether,
             keeping: equipment.keeping,
             world,
-            image: Image::of_this_program(VARIABLE, &baton.to_text()),
+            image: Image::of_this_program(VARIABLE, &text),
         }
     }
 
@@ -231,6 +259,16 @@ mod tests {
     #[test]
     fn a_baton_comes_back_as_it_was_handed_over() {
         assert_eq!(Baton::from_text(&BATON.to_text()), Some(BATON));
+    }
+
+    #[test]
+    fn a_path_comes_back_as_it_was_handed_over() {
+        for path in ["/a/b,c;d", "/ü", "x"] {
+            let text = text_of_path(Path::new(path));
+            assert_eq!(path_of_text(&text), Some(path.into()));
+        }
+        assert_eq!(path_of_text(""), None);
+        assert_eq!(path_of_text("6x"), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::{Error, Found, read};
 use crate::state::stored::Stored;
 use crate::store::choice::{self, Place};
 use crate::store::file::{Durability, FileStore};
+use crate::store::holder::Naming;
 use crate::store::lock::{Lock, path_of as path_of_lock};
 use crate::store::{self, Owner, Store, StoreError};
 use crate::sys::process;
@@ -87,7 +88,7 @@ pub fn import(backup: &str, into: &str, dry_run: bool) -> Result<Import, Error> 
     };
     if let (Some(path), true) = (place.path(), dry_run) {
         if path_of_lock(&path).exists() {
-            Lock::take(&path).map_err(fails)?;
+            take(&path).map_err(fails)?;
         }
         let before = if path.symlink_metadata().is_ok() {
             stored(read(into)?)
@@ -99,7 +100,7 @@ pub fn import(backup: &str, into: &str, dry_run: bool) -> Result<Import, Error> 
     // As long as it is held, no pair begins with the store.
     let _lock = place
         .path()
-        .map(|path| Lock::take(&path))
+        .map(|path| take(&path))
         .transpose()
         .map_err(fails)?;
     let mut store = open(&place)?;
@@ -118,6 +119,10 @@ pub fn import(backup: &str, into: &str, dry_run: bool) -> Result<Import, Error> 
     }
     store.save(&newest).map_err(fails)?;
     Ok(import)
+}
+
+fn take(path: &Path) -> Result<Lock, StoreError> {
+    Lock::take(path, process::pid(), &mut Naming::default())
 }
 
 fn stored(found: Found) -> Vec<Stored> {

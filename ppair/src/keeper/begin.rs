@@ -12,6 +12,7 @@ use crate::log::say;
 use crate::state::segment::{RegionSpec, Segment};
 use crate::state::stored::Stored;
 use crate::store::StoreError;
+use crate::store::holder::{LEFT, Naming};
 use crate::store::lock::Lock;
 use crate::sys::channel::Channel;
 use crate::sys::fork::{Side, fork};
@@ -77,7 +78,11 @@ pub(crate) fn begin(
     let name = choice.shown();
     let refuse = |error: StoreError| refusal(&name, &error);
     let lock = match choice.place().and_then(|place| place.path()) {
-        Some(path) => Some(when_free(|| Lock::take(&path)).map_err(refuse)?),
+        Some(path) => {
+            let (watchdog, mut naming) = (process::pid(), Naming::default());
+            let taken = when_free(|| Lock::take(&path, watchdog, &mut naming));
+            Some(taken.map_err(refuse)?)
+        }
         None => None,
     };
     let channel = Channel::new()
@@ -162,8 +167,12 @@ pub(super) fn when_free<T>(
     }
 }
 
-/// Whether the watch dog is gone that is named so: `process 4711 (program)`, or `process 4711 on host name` if that is this machine.
+/// Whether the watch dog is gone that is named so: `process 4711 (program)`, or `process 4711 on host name` if that is this machine; or its
+/// keeper is named.
 fn has_died(holder: &str) -> bool {
+    if holder.contains(LEFT) {
+        return true;
+    }
     let said = holder
         .strip_prefix("process ")
         .and_then(|rest| rest.split_once(' '));
@@ -270,6 +279,10 @@ mod tests {
                 false,
             ),
             ("a process that has not said its name".to_owned(), false),
+            (
+                format!("process {own}, the keeper of {LEFT} (service)"),
+                true,
+            ),
             (String::new(), false),
         ] {
             assert_eq!(has_died(&holder), died, "{holder}");

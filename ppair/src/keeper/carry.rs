@@ -15,6 +15,7 @@ use crate::log::say;
 use crate::state::restored::{Restored, assign};
 use crate::state::segment::{RegionSpec, Segment};
 use crate::state::stored::Stored;
+use crate::store::lock::Watch as LockWatch;
 use crate::store::{Store, StoreError};
 use crate::sys::channel::Heard;
 use crate::sys::{Errno, clock, process, signal};
@@ -109,6 +110,8 @@ struct Carrier {
     keeping: &'static Keeping,
     segment: &'static Segment,
     store: Box<dyn Store>,
+    /// What looks whether the lock is still at its path, once that was needed.
+    watch: Option<LockWatch>,
     is_open: bool,
     /// What was stored with another layout than it has now, and is not yet where nothing overwrites it.
     to_set_aside: Vec<Stored>,
@@ -180,6 +183,7 @@ impl Carrier {
             keeping,
             segment,
             store,
+            watch: None,
             is_open: false,
             to_set_aside,
             is_damaged: false,
@@ -304,7 +308,9 @@ impl Carrier {
 
     /// Saves what is new, if anything is.
     fn carry(&mut self) -> Result<(), StoreError> {
-        if self.is_open && self.told == Some(false) && !self.is_behind() {
+        let is_idle = self.is_open && self.told == Some(false) && !self.is_behind();
+        // Also where nothing is to be saved: the next pair that begins is refused by the lock.
+        if is_idle && self.look_at_lock().is_ok() {
             return Ok(());
         }
         let attempt = self.reporter.begin();
@@ -332,6 +338,7 @@ impl Carrier {
             let loaded = self.store.load()?;
             self.take_in(loaded);
         }
+        self.look_at_lock()?;
         if !self.is_behind() {
             return Ok(false);
         }
@@ -343,6 +350,8 @@ impl Carrier {
         let has_read = self.states.iter().any(|state| state.read.is_some());
         if has_read {
             self.store.save(&self.newest)?;
+            // What is confirmed is in the store, and nobody else had it until now.
+            self.look_at_lock()?;
         }
         for (number, state) in self.states.iter_mut().enumerate() {
             let Some(read) = state.read.take() else {
@@ -359,6 +368,24 @@ impl Carrier {
                 self.segment.specs()[number].layout.name()
             )))
         })
+    }
+
+    /// Makes sure that the lock at the store's path is this pair's.
+    fn look_at_lock(&mut self) -> Result<(), StoreError> {
+        if self.watch.is_none() {
+            self.watch = self.keeping.watch()?;
+        }
+        let Some(watch) = &mut self.watch else {
+            return Ok(());
+        };
+        if watch.look()? {
+            let reason = format!(
+                "the lock of the store {} was removed, moved or replaced, and was made anew",
+                self.keeping.name()
+            );
+            say(&Say::Warning { reason: &reason });
+        }
+        Ok(())
     }
 
     /// Reads what is new. Returns the number of a hard state that is damaged.

@@ -9,6 +9,7 @@ mod reporter;
 use core::sync::atomic::{AtomicI32, Ordering};
 use core::time::Duration;
 use std::os::fd::{AsRawFd as _, RawFd};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use crate::config::Options;
@@ -16,7 +17,7 @@ use crate::state::durable::Ring;
 use crate::state::segment::Segment;
 use crate::state::stored::Stored;
 use crate::store::choice::Choice;
-use crate::store::lock::Lock;
+use crate::store::lock::{Lock, Watch};
 use crate::store::{self, Owner, Store, StoreError};
 use crate::sys::channel::Channel;
 use crate::sys::fork::{Side, fork};
@@ -106,11 +107,13 @@ pub(crate) struct Adopted {
     channel: Channel,
     lock: Option<Lock>,
     token: u64,
+    /// Where the store is, if it has a path.
+    path: Option<PathBuf>,
 }
 
 impl Adopted {
     /// Takes it over. `None` if the pair has no store.
-    pub(crate) fn take(handle: Handle) -> Result<Option<Self>, Errno> {
+    pub(crate) fn take(handle: Handle, path: Option<PathBuf>) -> Result<Option<Self>, Errno> {
         if handle.channel == Handle::NONE.channel {
             return Ok(None);
         }
@@ -123,6 +126,7 @@ impl Adopted {
             channel: Channel::adopt(handle.channel)?,
             lock,
             token: handle.token,
+            path,
         }))
     }
 }
@@ -176,18 +180,28 @@ impl Keeping {
             channel,
             lock,
             token,
+            path,
         } = adopted;
-        let path = lock.as_ref().and_then(|lock| {
-            let link = format!("/proc/self/fd/{}", lock.as_fd().as_raw_fd());
-            std::fs::read_link(link).ok()
-        });
         let mut keeping = Self::new(options, channel, lock, token, false);
         if let Some(path) = path {
-            // This process may be in another folder by now.
-            keeping.choice = keeping.choice.beside(&path);
+            // This process may be in another folder by now, and the lock at another path.
+            keeping.choice = keeping.choice.at(&path);
         }
         keeping.set_pid(pid);
         Box::leak(Box::new(keeping))
+    }
+
+    /// Where the store is; `None` if it has no path.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        self.lock.as_ref()?;
+        self.choice.place()?.path()
+    }
+
+    /// What looks whether the lock is still at its path; `None` if the store has none.
+    fn watch(&self) -> Result<Option<Watch>, StoreError> {
+        let lock = self.lock.as_ref().zip(self.path());
+        lock.map(|(lock, path)| Watch::new(path, lock, self.watchdog))
+            .transpose()
     }
 
     pub(crate) fn handle(&self) -> Handle {

@@ -92,13 +92,12 @@ impl Choice {
         }
     }
 
-    /// The same kind of store, beside this lock: where an earlier image of this process had it.
-    pub(crate) fn beside(self, lock: &Path) -> Self {
+    /// The same kind of store, at this path: where an earlier image of this process had it.
+    pub(crate) fn at(self, path: &Path) -> Self {
         let Kind::Named(name) = self.kind else {
             return self;
         };
-        let path = lock.to_str().and_then(|lock| lock.strip_suffix(".lock"));
-        match (Place::parse(name), path) {
+        match (Place::parse(name), path.to_str()) {
             (Ok(Place::File(_)), Some(path)) => Self::named(format!("file:{path}").leak()),
             (Ok(Place::Sqlite(_)), Some(path)) => Self::named(format!("sqlite:{path}").leak()),
             _ => self,
@@ -304,12 +303,12 @@ mod tests {
         ] {
             assert_eq!(Choice::named(name).absolute().shown(), absolute);
         }
-        let lock = Path::new("/x/state.lock");
+        let path = Path::new("/x/state");
         assert_eq!(
-            Choice::named("file:state").beside(lock).shown(),
+            Choice::named("file:state").at(path).shown(),
             "file:/x/state"
         );
-        assert_eq!(Choice::named("shm:state").beside(lock).shown(), "shm:state");
+        assert_eq!(Choice::named("shm:state").at(path).shown(), "shm:state");
     }
 
     #[test]

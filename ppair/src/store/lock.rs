@@ -1,17 +1,21 @@
-//! The lock of a store that has a path: one pair at a time.
+//! The lock file of a store that has a path: one pair at a time.
 //!
 //! It is a `flock` on `PATH.lock`, which the kernel lets go when the last process is gone that has the descriptor; the file stays. It is the
 //! open file description's, so children have it too, and no process lets it go for the others by dropping its [`Lock`].
+//!
+//! Its name can be taken from under a pair: another process removes the file, or moves its folder. So a [`Watch`] looks at the path before
+//! a commit is confirmed, and the stores themselves know whose they are: see [`claim`](super::claim).
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
 use super::file::errors;
-use crate::sys::{file, process};
+use super::holder::{Naming, Signer};
+use crate::sys::file;
 
 /// The lock, as long as this or a copy of its descriptor is open in some process.
 #[derive(Debug)]
@@ -20,13 +24,22 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of the store at this path, without waiting.
-    pub(crate) fn take(store: &Path) -> Result<Self, StoreError> {
-        Self::take_after(store, &mut || ())
+    /// Takes the lock of the store at this path for the pair of this watch dog, without waiting.
+    pub(crate) fn take(
+        store: &Path,
+        watchdog: i32,
+        naming: &mut Naming,
+    ) -> Result<Self, StoreError> {
+        Self::take_after(store, watchdog, naming, &mut || ())
     }
 
     /// As [`take`](Self::take); `opened` is called whenever the file is open and not locked yet.
-    fn take_after(store: &Path, opened: &mut dyn FnMut()) -> Result<Self, StoreError> {
+    fn take_after(
+        store: &Path,
+        watchdog: i32,
+        naming: &mut Naming,
+        opened: &mut dyn FnMut(),
+    ) -> Result<Self, StoreError> {
         let path = path_of(store);
         let cannot = |what| move |error: io::Error| (what, error);
         let attempt = &mut || -> Result<Attempt, (&'static str, io::Error)> {
@@ -47,7 +60,13 @@ impl Lock {
             }
             opened();
             if !file::lock(file.as_fd()).map_err(|errno| ("locked", errno.into()))? {
-                return Ok(Attempt::Held(holder(&file)));
+                let signer = read(&file).ok().and_then(|text| signer(&text));
+                return Ok(Attempt::Held(naming.name(&path, signer.as_ref())));
+            }
+            if !read(&file).is_ok_and(|text| is_own(&text)) {
+                return Ok(Attempt::Unfit(
+                    "ppair has not written what is in it".to_owned(),
+                ));
             }
             // Somebody may have removed the file since it was opened: then the next one locks another file.
             match path.symlink_metadata() {
@@ -63,18 +82,19 @@ impl Lock {
                 Attempt::Held(holder) => return Err(StoreError::held(holder)),
                 Attempt::Unfit(why) => {
                     return Err(StoreError::unusable(format_args!(
-                        "{} cannot be the lock of the store: {why}; it was not touched: move it away",
+                        "{} cannot be the lock of the store: {why}; it was not touched: move it away, or name another path",
                         path.display()
                     )));
                 }
                 Attempt::Taken(file) => {
-                    sign(&file).map_err(|error| errors::cannot(&path, "written", &error))?;
+                    sign(&file, watchdog)
+                        .map_err(|error| errors::cannot(&path, "written", &error))?;
                     return Ok(Self { fd: file.into() });
                 }
             }
         }
         Err(StoreError::failed(format_args!(
-            "{} cannot be locked: somebody removes it whenever it is made",
+            "cannot lock {}: another process keeps deleting it",
             path.display()
         )))
     }
@@ -132,30 +152,108 @@ fn identity(found: &std::fs::Metadata) -> (u64, u64) {
 }
 
 /// Writes who has the lock. It is one line, so that whoever reads it meanwhile reads the old line or the new one.
-fn sign(file: &File) -> io::Result<()> {
-    let program = std::env::current_exe().ok();
-    let program = program.as_deref().and_then(Path::file_name);
-    let program = program.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let program = program.replace(char::is_control, "?");
-    let line = format!("pid={} program={program}\n", process::pid());
+fn sign(file: &File, watchdog: i32) -> io::Result<()> {
+    let Signer { process, program } = Signer::of(watchdog);
+    let line = format!("pid={process} program={program}\n");
     file.write_all_at(line.as_bytes(), 0)?;
     file.set_len(line.len() as u64)
 }
 
-/// Who has the lock, as the file says it.
-fn holder(file: &File) -> String {
-    let mut text = String::new();
-    // What is longer was not written here.
-    let read = file.take(4096).read_to_string(&mut text);
-    let line = text.lines().next().unwrap_or_default();
-    let said = line
-        .strip_prefix("pid=")
-        .and_then(|rest| rest.split_once(" program="));
-    match said {
-        Some((pid, program)) if read.is_ok() && pid.parse::<u32>().is_ok() => {
-            format!("process {pid} ({program})")
+/// More than ppair writes into a lock file.
+const LIMIT: usize = 4096;
+
+/// Reads what is in a lock file, but for what is too much to be ppair's.
+fn read(file: &File) -> io::Result<Vec<u8>> {
+    let mut text = vec![0; LIMIT];
+    let mut length = 0;
+    while length < LIMIT {
+        match file.read_at(&mut text[length..], length as u64) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
-        _ => "a process that has not said its name".to_owned(),
+    }
+    text.truncate(length);
+    Ok(text)
+}
+
+/// Returns true if ppair may overwrite a file with these bytes: it is empty, or ppair has signed it. A power failure may leave zeros.
+fn is_own(text: &[u8]) -> bool {
+    text.len() < LIMIT && (text.iter().all(|&byte| byte == 0) || signer(text).is_some())
+}
+
+/// The signer of a lock file with these bytes.
+fn signer(text: &[u8]) -> Option<Signer> {
+    let line = text.split(|&byte| byte == b'\n').next()?;
+    let line = core::str::from_utf8(line).ok()?;
+    let (process, program) = line.strip_prefix("pid=")?.split_once(" program=")?;
+    Some(Signer {
+        process: process.parse().ok().filter(|&process| process > 0)?,
+        program: program.to_owned(),
+    })
+}
+
+/// Looks, on behalf of a pair that holds the lock of a store, whether the file at the path is still that lock.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    store: PathBuf,
+    watchdog: i32,
+    /// The file that the whole pair has locked.
+    inherited: (u64, u64),
+    /// One that was made in its place, and is locked by this process alone.
+    own: Option<Lock>,
+    naming: Naming,
+}
+
+impl Watch {
+    /// Watches `lock`, the lock of the store at this path.
+    pub(crate) fn new(store: PathBuf, lock: &Lock, watchdog: i32) -> Result<Self, StoreError> {
+        let found = file::identity(lock.as_fd());
+        let found = found.map_err(|errno| {
+            errors::cannot(&path_of(&store), "looked at", &io::Error::from(errno))
+        })?;
+        Ok(Self {
+            store,
+            watchdog,
+            inherited: found,
+            own: None,
+            naming: Naming::default(),
+        })
+    }
+
+    /// Makes sure that the file at the path is one that the pair has locked. If it was removed, moved or replaced, and no other pair has
+    /// the lock by now, it is made anew: returns true then.
+    ///
+    /// # Errors
+    ///
+    /// If another pair has it, or it cannot be made.
+    pub(crate) fn look(&mut self) -> Result<bool, StoreError> {
+        let path = path_of(&self.store);
+        let found = path.symlink_metadata();
+        let found = found.ok().map(|found| identity(&found));
+        if found == Some(self.inherited) {
+            return Ok(false);
+        }
+        let own = self.own.as_ref();
+        if found.is_some() && own.and_then(|own| file::identity(own.as_fd()).ok()) == found {
+            return Ok(false);
+        }
+        match Lock::take(&self.store, self.watchdog, &mut self.naming) {
+            Ok(lock) => {
+                self.own = Some(lock);
+                Ok(true)
+            }
+            Err(StoreError::Held { holder }) => Err(StoreError::held(format_args!(
+                "{holder}, as {} was removed, moved or replaced: nothing is confirmed as long as that pair has the store;                  stop one of the two",
+                path.display()
+            ))),
+            Err(StoreError::Failed { reason } | StoreError::Unusable { reason }) => {
+                Err(StoreError::failed(format_args!(
+                    "the lock of the store was removed, moved or replaced, and cannot be made anew: {reason}"
+                )))
+            }
+        }
     }
 }
 

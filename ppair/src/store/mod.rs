@@ -2,7 +2,9 @@
 //! here runs in the keeper.
 
 pub(crate) mod choice;
+pub(crate) mod claim;
 pub(crate) mod file;
+pub(crate) mod holder;
 pub(crate) mod lock;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
@@ -14,6 +16,7 @@ pub(crate) mod sqlite;
 use core::fmt;
 
 use choice::{Choice, Place};
+use claim::Claim;
 use file::{Durability, FileStore};
 
 use crate::state::stored::Stored;
@@ -179,10 +182,6 @@ impl core::error::Error for StoreError {}
 
 /// For whom a store is made.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(
-    not(feature = "postgres"),
-    allow(dead_code, reason = "not every store has to know")
-)]
 pub(crate) struct Owner<'a> {
     /// What the pair is called; no other one is called so.
     pub(crate) token: &'a str,
@@ -201,13 +200,18 @@ pub(crate) fn open(choice: &Choice, owner: Owner<'_>) -> Option<Box<dyn Store>> 
 }
 
 /// As [`open`], for a place.
-#[cfg_attr(not(feature = "postgres"), allow(unused_variables))]
 pub(crate) fn open_place(place: &Place, owner: Owner<'_>) -> Option<Box<dyn Store>> {
     Some(match (place, place.path()) {
-        (Place::Shm(_), Some(path)) => Box::new(FileStore::new(path, Durability::Memory)),
-        (Place::File(_), Some(path)) => Box::new(FileStore::new(path, Durability::Disk)),
+        (Place::Shm(_), Some(path)) => {
+            Box::new(FileStore::new(path, Durability::Memory).claimed(Claim::of(owner)))
+        }
+        (Place::File(_), Some(path)) => {
+            Box::new(FileStore::new(path, Durability::Disk).claimed(Claim::of(owner)))
+        }
         #[cfg(feature = "sqlite")]
-        (Place::Sqlite(_), Some(path)) => Box::new(sqlite::SqliteStore::new(path)),
+        (Place::Sqlite(_), Some(path)) => {
+            Box::new(sqlite::SqliteStore::new(path).claimed(Claim::of(owner)))
+        }
         #[cfg(feature = "postgres")]
         (Place::Postgres(address), _) => {
             let holder = postgres::Holder {

@@ -1,7 +1,12 @@
 //! `sqlite:PATH`: tables in an SQLite database, which may be the user's own.
 //!
 //! SQLite's locks belong to the process and fall when *any* descriptor of the file is closed in it. So the file is never opened
-//! but by SQLite: what must be known of it is asked by its path.
+//! but by SQLite, or in a way that cannot read (`O_PATH`): what must be known of it is asked by its path. That is why the file carries no lock of the
+//! pair's, as that of `file:` does. Instead each save compares the pair's token with that in the table `ppair_holder`, in its own
+//! transaction: whoever takes the database over leaves another one there.
+//!
+//! What is committed goes from the log into the database before it is confirmed: a database that is moved away, or replaced, is whole without
+//! the log that stays behind at the path.
 
 mod file;
 mod tables;
@@ -9,9 +14,11 @@ mod tables;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, ffi};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, ffi};
 
-use self::file::Identity;
+use self::file::{Held, Identity};
+use self::tables::Opening;
+use super::claim::Claim;
 use super::saved::{Row, Saved};
 use super::{Store, StoreError};
 use crate::state::stored::Stored;
@@ -27,6 +34,9 @@ const LIMIT: usize = 1_000_000_000 - 4096;
 /// It takes no lock for the pair: who makes it holds that of the path.
 pub(crate) struct SqliteStore {
     path: PathBuf,
+    claim: Claim,
+    /// The file that the pair has, whatever its name is by now.
+    held: Option<Held>,
     open: Option<Open>,
     saved: Saved,
 }
@@ -41,22 +51,29 @@ impl SqliteStore {
     pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
+            claim: Claim::of_this_process(),
+            held: None,
             open: None,
             saved: Saved::default(),
         }
     }
 
+    /// The same, on behalf of a pair.
+    pub(crate) fn claimed(self, claim: Claim) -> Self {
+        Self { claim, ..self }
+    }
+
     /// Does it with the open database, which is opened anew after anything has failed.
     fn with<T>(
         &mut self,
-        act: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+        act: impl FnOnce(&mut Connection, &Claim) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut open = match self.open.take() {
             Some(open) => open,
             None => self.open()?,
         };
         let done = self.verify(&open).and_then(|()| {
-            let done = act(&mut open.connection).map_err(|error| classify(&error))?;
+            let done = act(&mut open.connection, &self.claim)?;
             // What was written to a file without a name is lost.
             self.verify(&open)?;
             Ok(done)
@@ -85,6 +102,7 @@ impl SqliteStore {
 
     fn open(&mut self) -> Result<Open, StoreError> {
         self.saved.forget();
+        let opening = self.look_for_it()?;
         let database = file::prepare(&self.path)?;
         let connect = || {
             let mut connection = Connection::open_with_flags(
@@ -97,7 +115,8 @@ impl SqliteStore {
             connection
                 .busy_timeout(PATIENCE)
                 .map_err(|error| classify(&error))?;
-            tables::prepare(&mut connection)?;
+            tables::prepare(&mut connection, &self.claim, opening)?;
+            tables::empty_log(&connection, PATIENCE);
             Ok(connection)
         };
         let connection = connect().map_err(|error| self.explain(error))?;
@@ -108,7 +127,39 @@ impl SqliteStore {
             log,
         };
         self.verify(&open)?;
+        if !file::has_open(database, self.held.as_ref()) {
+            return Err(self.is_lost("was replaced while it was opened"));
+        }
+        self.held = Some(Held::of(&self.path, database)?);
+        // From here on it is this pair's, and nobody else has it in between.
+        self.claim.is_first = false;
         Ok(open)
+    }
+
+    /// Whether the file at the path may be opened, and how.
+    fn look_for_it(&self) -> Result<Opening, StoreError> {
+        if self.claim.is_first {
+            return Ok(Opening::First);
+        }
+        let found = file::identity(&self.path)?;
+        match &self.held {
+            Some(held) if found == held.identity => Ok(Opening::Again),
+            Some(_) if found.is_some() => Err(self.is_lost("was replaced by another one")),
+            // Nobody can open it again, so it is made anew.
+            Some(held) if held.is_removed()? => Ok(Opening::First),
+            Some(_) => Err(self.is_lost("was moved")),
+            None if found.is_some() => Ok(Opening::Again),
+            None => Err(self.is_lost("is not there: it was removed or moved")),
+        }
+    }
+
+    /// The file at the path is not the one that the pair has.
+    fn is_lost(&self, what: &str) -> StoreError {
+        StoreError::failed(format_args!(
+            "the database {} {what}; nothing is confirmed before the very file that this pair holds is there again: put it back, or \
+             restart this pair to go on with what is there",
+            self.path.display()
+        ))
     }
 
     /// Whether the files still have the names that they were opened by.
@@ -117,7 +168,7 @@ impl SqliteStore {
         for (path, opened) in [(&self.path, open.database), (&log, open.log)] {
             if file::identity(path)? != opened {
                 return Err(StoreError::failed(format_args!(
-                    "{} was removed or replaced while it was in use",
+                    "{} was removed, moved or replaced while it was in use",
                     path.display()
                 )));
             }
@@ -149,7 +200,8 @@ impl Store for SqliteStore {
     }
 
     fn load(&mut self) -> Result<Vec<Stored>, StoreError> {
-        let rows = self.with(tables::read)?;
+        let rows =
+            self.with(|connection, _| tables::read(connection).map_err(|error| classify(&error)))?;
         rows.into_iter()
             .collect::<Result<_, _>>()
             .map_err(|error| self.explain(error))
@@ -162,14 +214,10 @@ impl Store for SqliteStore {
         let changed = self.saved.changed(newest);
         let rows = changed.iter().map(|stored| Row::of(stored, LIMIT));
         let rows = rows.collect::<Result<Vec<_>, _>>()?;
-        self.with(|connection| {
-            if rows.is_empty() {
-                return Ok(());
-            }
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            tables::write(&transaction, &rows)?;
-            transaction.commit()
+        self.with(|connection, claim| {
+            in_transaction(connection, claim, |transaction| {
+                tables::write(transaction, &rows)
+            })
         })?;
         self.saved.remember(&changed);
         Ok(())
@@ -177,8 +225,29 @@ impl Store for SqliteStore {
 
     fn set_aside(&mut self, stored: &Stored) -> Result<(), StoreError> {
         let row = Row::of(stored, LIMIT)?;
-        self.with(|connection| tables::set_aside(connection, &row))
+        self.with(|connection, claim| {
+            in_transaction(connection, claim, |transaction| {
+                tables::set_aside(transaction, &row)
+            })
+        })
     }
+}
+
+/// Writes in a transaction in which no other pair has the database, and brings it into the database's own file.
+fn in_transaction(
+    connection: &mut Connection,
+    claim: &Claim,
+    write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+) -> Result<(), StoreError> {
+    let of = |error: rusqlite::Error| classify(&error);
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(of)?;
+    tables::check(&transaction, claim)?;
+    write(&transaction).map_err(of)?;
+    transaction.commit().map_err(of)?;
+    tables::empty_log(connection, PATIENCE);
+    Ok(())
 }
 
 /// What an error of SQLite's means to the pair.

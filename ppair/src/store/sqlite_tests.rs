@@ -237,7 +237,7 @@ fn a_file_that_vanished_is_no_success() {
         fs::remove_file(&victim).unwrap();
         let error = failed(store.save(&both));
         let expected = format!(
-            "{} was removed or replaced while it was in use",
+            "{} was removed, moved or replaced while it was in use",
             victim.display()
         );
         assert_eq!(error, expected);
@@ -249,19 +249,167 @@ fn a_file_that_vanished_is_no_success() {
 }
 
 #[test]
-fn another_file_of_the_same_name_is_opened_anew() {
+fn another_file_of_the_same_name_is_left_alone_until_the_very_one_is_back() {
     let folder = Folder::new();
     let path = folder.path();
     let mut store = ready(&path);
     store.save(&[Stored::of(&7_u64, 3)]).unwrap();
-    let other = folder.0.join("other");
+    let (other, away) = (folder.0.join("other"), folder.0.join("away"));
     ready(&other).save(&[Stored::of(&8_u32, 5)]).unwrap();
+    fs::rename(&path, &away).unwrap();
     fs::rename(&other, &path).unwrap();
+    for _ in 0..3 {
+        let error = failed(store.save(&[Stored::of(&7_u64, 4)]));
+        assert!(error.contains("replaced"), "{error}");
+    }
+    fs::rename(&path, &other).unwrap();
     let error = failed(store.save(&[Stored::of(&7_u64, 4)]));
-    assert!(error.contains("was removed or replaced"), "{error}");
+    assert!(error.contains("was moved") && !path.exists(), "{error}");
+    fs::rename(&away, &path).unwrap();
     store.save(&[Stored::of(&7_u64, 4)]).unwrap();
-    let expected = vec![Stored::of(&8_u32, 5), Stored::of(&7_u64, 4)];
-    assert_eq!(ready(&path).load(), Ok(expected));
+    assert_eq!(ready(&path).load(), Ok(vec![Stored::of(&7_u64, 4)]));
+    assert_eq!(ready(&other).load(), Ok(vec![Stored::of(&8_u32, 5)]));
+}
+
+/// The store at `path` of a pair of this name.
+fn of(pair: &str, is_first: bool, path: &Path) -> SqliteStore {
+    SqliteStore::new(path).claimed(Claim::of(crate::store::Owner {
+        token: pair,
+        watchdog: crate::sys::process::pid(),
+        is_first,
+    }))
+}
+
+fn held<T: core::fmt::Debug>(result: Result<T, StoreError>) -> String {
+    match result {
+        Err(StoreError::Held { holder }) => holder,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_pair_whose_database_another_one_has_taken_never_saves_again() {
+    let folder = Folder::new();
+    let path = folder.path();
+    let mut one = of("one", true, &path);
+    one.save(&[Stored::of(&7_u64, 3)]).unwrap();
+    let mut other = of("other", true, &path);
+    assert_eq!(other.load(), Ok(vec![Stored::of(&7_u64, 3)]));
+    let expected = format!("process {} (", std::process::id());
+    for _ in 0..2 {
+        let holder = held(one.save(&[Stored::of(&7_u64, 4)]));
+        assert!(
+            holder.starts_with(&expected) && holder.ends_with(", which has taken it over"),
+            "{holder}"
+        );
+        held(one.set_aside(&Stored::of(&7_u64, 3)));
+    }
+    other.save(&[Stored::of(&7_u64, 5)]).unwrap();
+    drop(other);
+    held(one.save(&[Stored::of(&7_u64, 4)]));
+    // Nor does its next keeper.
+    held(of("one", false, &path).load());
+    let mut again = of("other", false, &path);
+    assert_eq!(again.load(), Ok(vec![Stored::of(&7_u64, 5)]));
+}
+
+#[test]
+fn a_later_keeper_makes_no_database_and_takes_no_other_one() {
+    let folder = Folder::new();
+    let path = folder.path();
+    of("one", true, &path)
+        .save(&[Stored::of(&7_u64, 3)])
+        .unwrap();
+    let away = folder.0.join("away");
+    fs::rename(&path, &away).unwrap();
+    let error = failed(of("one", false, &path).load());
+    assert!(
+        error.contains("removed or moved") && !path.exists(),
+        "{error}"
+    );
+    connect(&path)
+        .execute_batch("CREATE TABLE own (x)")
+        .unwrap();
+    let error = failed(of("one", false, &path).load());
+    assert!(error.contains("ppair_holder"), "{error}");
+    fs::rename(&away, &path).unwrap();
+    of("one", false, &path).load().unwrap();
+}
+
+#[test]
+fn a_database_of_an_earlier_version_is_claimed_and_read() {
+    let folder = Folder::new();
+    let path = folder.path();
+    ready(&path).save(&[Stored::of(&7_u64, 3)]).unwrap();
+    connect(&path)
+        .execute_batch("DROP TABLE ppair_holder")
+        .unwrap();
+    let mut store = of("one", true, &path);
+    assert_eq!(store.load(), Ok(vec![Stored::of(&7_u64, 3)]));
+    store.save(&[Stored::of(&7_u64, 4)]).unwrap();
+}
+
+#[test]
+fn what_is_saved_is_in_the_database_without_its_log() {
+    let folder = Folder::new();
+    let path = folder.path();
+    let mut store = ready(&path);
+    let copy = folder.0.join("copy");
+    for number in 1..5_u64 {
+        store.save(&[Stored::of(&number, number)]).unwrap();
+        fs::copy(&path, &copy).unwrap();
+        assert_eq!(ready(&copy).load(), Ok(vec![Stored::of(&number, number)]));
+    }
+    // Somebody who reads keeps it in the log, and is not waited for.
+    let reader = connect(&path);
+    reader
+        .execute_batch("BEGIN; SELECT count(*) FROM ppair_checkpoint")
+        .unwrap();
+    store.save(&[Stored::of(&7_u64, 7)]).unwrap();
+    reader.execute_batch("COMMIT").unwrap();
+    store.save(&[Stored::of(&8_u64, 8)]).unwrap();
+    assert_eq!(file::log(&path).metadata().unwrap().len(), 0);
+}
+
+#[test]
+fn what_lies_beside_the_database_and_is_not_sqlites_stays() {
+    let folder = Folder::new();
+    let path = folder.path();
+    for (end, is_there) in [
+        ("-wal", false),
+        ("-journal", false),
+        ("-shm", false),
+        ("-wal", true),
+        ("-journal", true),
+    ] {
+        if is_there {
+            drop(ready(&path));
+        }
+        let beside = folder.0.join(format!("state{end}"));
+        fs::write(&beside, "mine, mine, mine").unwrap();
+        let reason = unusable(SqliteStore::new(&path).load());
+        assert!(
+            reason.contains(end) && reason.contains("overwrite it"),
+            "{reason}"
+        );
+        assert_eq!(fs::read(&beside).unwrap(), b"mine, mine, mine");
+        assert_eq!(path.exists(), is_there);
+        fs::remove_file(&beside).unwrap();
+    }
+    // The log of a database that was moved away is what that one needs.
+    let mut store = ready(&path);
+    let reader = connect(&path);
+    reader
+        .execute_batch("BEGIN; SELECT count(*) FROM ppair_checkpoint")
+        .unwrap();
+    store.save(&[Stored::of(&7_u64, 7)]).unwrap();
+    core::mem::forget(store);
+    let away = folder.0.join("away");
+    fs::rename(&path, &away).unwrap();
+    let reason = unusable(SqliteStore::new(&path).load());
+    assert!(reason.contains("without its database"), "{reason}");
+    fs::rename(&away, &path).unwrap();
+    assert_eq!(ready(&path).load(), Ok(vec![Stored::of(&7_u64, 7)]));
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use core::ffi::CStr;
 use std::ffi::CString;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use nix::fcntl::{FallocateFlags, fallocate};
@@ -16,6 +16,9 @@ use super::{Errno, memory};
 
 /// Nobody is waited for (a pipe without a writer), no terminal becomes this process's.
 const CALM: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
+
+/// The permissions of each file that ppair makes: the owner reads and writes it.
+const OWN: u32 = 0o600;
 
 /// Opens a file that is there, to read and write. A symbolic link is `ELOOP`.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
@@ -31,28 +34,40 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 
 /// Opens a file that is there, or else makes it, for this user alone. A symbolic link is `ELOOP`.
 pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    above_standard(
-        options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(CALM | libc::O_NOFOLLOW)
-            .open(path)?,
-    )
+    match create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => return made,
+    }
+    match open(path) {
+        // Another process has removed it since: the caller looks again which file is there.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => create(path),
+        opened => opened,
+    }
 }
 
-/// Makes a file where nothing is, for this user alone.
+/// Makes a file where nothing is, for this user alone, whatever the umask says.
 pub(crate) fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let file = options
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(OWN)
+        .open(path)?;
+    // A umask may have taken the owner's own permissions away, and the next start could not open it.
+    file.set_permissions(Permissions::from_mode(OWN))?;
+    above_standard(file)
+}
+
+/// Opens what is at a path to ask for its identity and its number of names, and for nothing else. To
+/// close the descriptor drops no lock of another library in this process, as to close any other does.
+#[cfg(feature = "sqlite")]
+pub(crate) fn open_to_identify(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     above_standard(
         options
             .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
+            .custom_flags(libc::O_PATH | libc::O_NOFOLLOW)
             .open(path)?,
     )
 }
@@ -86,6 +101,15 @@ pub(crate) fn allocate(file: &File, size: u64) -> Result<(), Errno> {
 
 /// `renameat2` with `RENAME_NOREPLACE`: `EEXIST` if anything is at `to`. `EINVAL` or `ENOSYS` where that is not known.
 pub(crate) fn rename_to_nothing(from: &Path, to: &Path) -> Result<(), Errno> {
+    renameat2(from, to, libc::RENAME_NOREPLACE)
+}
+
+/// `renameat2` with `RENAME_EXCHANGE`: each of the two gets the other's name, at once. `EINVAL` or `ENOSYS` where that is not known.
+pub(crate) fn exchange(one: &Path, other: &Path) -> Result<(), Errno> {
+    renameat2(one, other, libc::RENAME_EXCHANGE)
+}
+
+fn renameat2(from: &Path, to: &Path, flags: u32) -> Result<(), Errno> {
     let from = c_path(from)?;
     let to = c_path(to)?;
     let renamed = |from: &CStr, to: &CStr| {
@@ -97,7 +121,7 @@ pub(crate) fn rename_to_nothing(from: &Path, to: &Path) -> Result<(), Errno> {
                 from.as_ptr(),
                 libc::AT_FDCWD,
                 to.as_ptr(),
-                libc::RENAME_NOREPLACE,
+                flags,
             )
         }
     };
@@ -121,6 +145,12 @@ pub(crate) fn lock(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
             Err(errno) => return Err(errno),
         }
     }
+}
+
+/// The device and the number of an open file, which no other file has as long as it is open.
+pub(crate) fn identity(fd: BorrowedFd<'_>) -> Result<(u64, u64), Errno> {
+    let found = nix::sys::stat::fstat(fd)?;
+    Ok((found.st_dev, found.st_ino))
 }
 
 /// Takes back [`lock`], for all that have the open file description.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::build::{Volume, beside};
 use super::disk::{Disk, Over};
 use super::errors;
-use super::format::Image;
+use super::format::{Image, Mark};
 use super::opened::Opened;
 use crate::state::stored::Stored;
 use crate::store::StoreError;
@@ -70,7 +70,8 @@ fn put<D: Disk>(
         Ok(_) => return there(volume, aside, stored),
     }
     let new = beside(aside, OsStr::new(".new"));
-    volume.build(&new, image, image.bytes().len())?;
+    // It is no store before somebody uses it as one.
+    volume.build(&new, image, image.bytes().len(), Mark::default())?;
     match volume.disk.rename(&new, aside, Over::Nothing) {
         Ok(()) => Ok(Put::Here),
         Err(error) => {

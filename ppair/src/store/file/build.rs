@@ -4,8 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::disk::Disk;
-use super::format::{self, Image, MAGIC, PAGE};
+use super::disk::{Disk, Identity};
+use super::format::{self, Image, Mark, PAGE, Use};
 use super::opened::{Opened, unfit};
 use super::{Durability, errors};
 use crate::store::StoreError;
@@ -43,15 +43,30 @@ impl<D: Disk> Volume<D> {
         new: &Path,
         image: &Image,
         capacity: usize,
+        mark: Mark,
     ) -> Result<Opened<D::File>, StoreError> {
         self.clear(new)?;
         let cannot = |what| move |error: io::Error| errors::cannot(new, what, &error);
         let file = self.disk.create(new).map_err(cannot("made"))?;
+        // Until it has its name, another process may find it here, take it for a left-over and remove it.
+        if !self.disk.lock(&file).map_err(cannot("locked"))? {
+            return Err(in_use(new));
+        }
+        let mark = Mark {
+            uses: Use::Temporary,
+            ..mark
+        };
         let filled = self
-            .fill(&file, image, capacity)
+            .fill(&file, image, capacity, &mark)
             .and_then(|()| self.disk.facts(&file));
         match filled {
-            Ok(facts) => Ok(Opened::new(file, facts.identity, capacity, image.clone())),
+            Ok(facts) => Ok(Opened::new(
+                file,
+                facts.identity,
+                capacity,
+                mark,
+                image.clone(),
+            )),
             Err(error) => {
                 let _ = self.disk.remove(new);
                 Err(cannot("written")(error))
@@ -59,10 +74,15 @@ impl<D: Disk> Volume<D> {
         }
     }
 
-    fn fill(&self, file: &D::File, image: &Image, capacity: usize) -> io::Result<()> {
+    fn fill(&self, file: &D::File, image: &Image, capacity: usize, mark: &Mark) -> io::Result<()> {
         let size = format::file_size(capacity).ok_or(io::ErrorKind::FileTooLarge)?;
         self.disk.allocate(file, size)?;
-        self.disk.write_at(file, 0, &format::header(capacity))?;
+        self.disk
+            .write_at(file, 0, &format::header(capacity, mark))?;
+        // Whatever a power failure leaves from here on says that it may be removed.
+        if self.is_disk() {
+            self.disk.sync_all(file)?;
+        }
         let first = format::slot_offset(0, capacity);
         self.disk.write_at(file, first, image.bytes())?;
         if self.is_disk() {
@@ -89,16 +109,53 @@ impl<D: Disk> Volume<D> {
             return Err(in_the_way(&format!("what is there is in the way: {why}")));
         }
         let file = self.disk.open(new).map_err(cannot("opened"))?;
-        let mut page = [0; PAGE];
-        let there = usize::try_from(facts.size).unwrap_or(usize::MAX).min(PAGE);
-        let there = &mut page[..there];
-        self.disk.read_at(&file, 0, there).map_err(cannot("read"))?;
-        // An attempt that was broken off leaves its first page or zeros.
-        if !there.starts_with(&MAGIC) && there.iter().any(|&byte| byte != 0) {
+        if !self.disk.lock(&file).map_err(cannot("locked"))? {
+            return Err(in_use(new));
+        }
+        let is_left = self.is_left(&file, facts.size).map_err(cannot("read"))?;
+        if !is_left {
             return Err(in_the_way("another file is in the way"));
+        }
+        if !self.is_at(new, facts.identity) {
+            return Err(in_use(new));
         }
         self.disk.remove(new).map_err(cannot("removed"))
     }
+
+    /// Returns true if this file is what an attempt to make one has left, and nothing that anybody could miss: it says so itself, or
+    /// nothing is in it yet.
+    fn is_left(&self, file: &D::File, size: u64) -> io::Result<bool> {
+        let mut page = [0; PAGE];
+        let there = usize::try_from(size).unwrap_or(usize::MAX).min(PAGE);
+        self.disk.read_at(file, 0, &mut page[..there])?;
+        if page.iter().any(|&byte| byte != 0) {
+            // Its size may not have reached the disk.
+            return Ok(format::capacity(&page).is_ok() && Mark::read(&page).uses != Use::Store);
+        }
+        let mut at = there as u64;
+        while at < size {
+            let there = usize::try_from(size - at).unwrap_or(usize::MAX).min(PAGE);
+            self.disk.read_at(file, at, &mut page[..there])?;
+            if page[..there].iter().any(|&byte| byte != 0) {
+                return Ok(false);
+            }
+            at += there as u64;
+        }
+        Ok(true)
+    }
+
+    /// Returns true if the file with this identity is at `path`.
+    pub(super) fn is_at(&self, path: &Path, identity: Identity) -> bool {
+        let found = self.disk.facts_at(path);
+        found.is_ok_and(|found| found.identity == identity)
+    }
+}
+
+fn in_use(new: &Path) -> StoreError {
+    StoreError::failed(format_args!(
+        "another process makes a file at {} just now",
+        new.display()
+    ))
 }
 
 /// The path with this behind it.

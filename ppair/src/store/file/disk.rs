@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, Metadata};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
@@ -14,6 +15,8 @@ pub(crate) struct Facts {
     pub(super) is_regular: bool,
     pub(super) is_link: bool,
     pub(super) size: u64,
+    /// How many names it has.
+    pub(super) links: u64,
     pub(super) owner: u32,
     /// The permissions.
     pub(super) mode: u32,
@@ -50,7 +53,11 @@ pub(crate) trait Disk {
     fn sync(&self, file: &Self::File) -> io::Result<()>;
     /// Waits until all of the file is on the disk.
     fn sync_all(&self, file: &Self::File) -> io::Result<()>;
+    /// Locks the file for who has it open, as long as that is so; false if another opener has locked it.
+    fn lock(&self, file: &Self::File) -> io::Result<bool>;
     fn rename(&self, from: &Path, to: &Path, over: Over) -> io::Result<()>;
+    /// Gives each of the two files the other's name, at once; false if that is not possible here.
+    fn exchange(&self, one: &Path, other: &Path) -> io::Result<bool>;
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Waits until the names in the folder of `path` are on the disk.
     fn sync_folder_of(&self, path: &Path) -> io::Result<()>;
@@ -117,6 +124,17 @@ impl Disk for System {
         file.sync_all()
     }
 
+    fn lock(&self, file: &File) -> io::Result<bool> {
+        Ok(file::lock(file.as_fd())?)
+    }
+
+    fn exchange(&self, one: &Path, other: &Path) -> io::Result<bool> {
+        match file::exchange(one, other) {
+            Err(Errno::EINVAL | Errno::ENOSYS) => Ok(false),
+            done => Ok(done.map(|()| true)?),
+        }
+    }
+
     fn rename(&self, from: &Path, to: &Path, over: Over) -> io::Result<()> {
         if over == Over::Anything {
             return fs::rename(from, to);
@@ -153,6 +171,7 @@ impl From<&Metadata> for Facts {
             is_regular: found.is_file(),
             is_link: found.file_type().is_symlink(),
             size: found.size(),
+            links: found.nlink(),
             owner: found.uid(),
             mode: found.mode() & 0o7777,
         }

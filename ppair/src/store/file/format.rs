@@ -1,9 +1,12 @@
 //! The bytes of a store's file: a page of header, and two slots with an image each. Pure.
 //!
 //! ```text
-//!  header page                          slot 0                               slot 1
-//!  magic │ format │ capacity │ sum      magic │ sequence │ length │ sum │ payload, filled up with zeros to whole pages
+//!  header page                                  slot 0                               slot 1
+//!  magic │ format │ capacity │ sum │ mark      magic │ sequence │ length │ sum │ payload, filled up with zeros to whole pages
 //! ```
+//!
+//! The mark says whose the file is, and what becomes of it. It is written in place, so magic, sum and mark lie in one sector, and it needs no
+//! sync: it is for those who use the file at the same time. What has no mark is as one of zeros.
 //!
 //! All integers are little-endian. The checksum of an image is made of the checksums of its pages, so that only pages that change are
 //! hashed. As it covers every byte of them, an image of which only a part has reached the disk is no image.
@@ -35,12 +38,75 @@ pub(super) enum Wrong {
     Damaged,
 }
 
+/// The part of the first page that is written at once and reaches the disk whole or not at all; the rest are zeros.
+pub(super) const MARKED: usize = 512;
+
+/// Bytes of a program's name in a mark.
+const PROGRAM: Range<usize> = 8 * WORD..16 * WORD;
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Use {
+    /// A store.
+    #[default]
+    Store,
+    /// A file that is about to be one, or was one: at the name of a temporary file it may be removed.
+    Temporary,
+    /// What a newer file has taken the place of, although somebody has kept it: nobody goes on from it.
+    Superseded,
+}
+
+/// Whose a file is, and what it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) uses: Use,
+    /// The pair's token; 0 if none has claimed it.
+    pub(super) token: u64,
+    /// The process id of the pair's watch dog.
+    pub(super) process: i32,
+    pub(super) program: String,
+}
+
+impl Mark {
+    /// The mark in this page, which is that of a store.
+    pub(super) fn read(page: &[u8; PAGE]) -> Self {
+        let program = &page[PROGRAM];
+        let end = program.iter().position(|&byte| byte == 0);
+        let program = &program[..end.unwrap_or(program.len())];
+        Self {
+            uses: match get(page, 4 * WORD) {
+                1 => Use::Temporary,
+                2 => Use::Superseded,
+                _ => Use::Store,
+            },
+            token: get(page, 5 * WORD),
+            process: i32::try_from(get(page, 6 * WORD)).unwrap_or(0),
+            program: String::from_utf8_lossy(program).into_owned(),
+        }
+    }
+}
+
 /// The first page of a file whose slots have this many bytes.
-pub(super) fn header(capacity: usize) -> [u8; PAGE] {
+pub(super) fn header(capacity: usize, mark: &Mark) -> [u8; PAGE] {
     let mut page = [0; PAGE];
     page[..WORD].copy_from_slice(&MAGIC);
     put(&mut page, WORD, FORMAT);
     put(&mut page, 2 * WORD, capacity as u64);
+    let uses = match mark.uses {
+        Use::Store => 0,
+        Use::Temporary => 1,
+        Use::Superseded => 2,
+    };
+    put(&mut page, 4 * WORD, uses);
+    put(&mut page, 5 * WORD, mark.token);
+    put(
+        &mut page,
+        6 * WORD,
+        u64::try_from(mark.process).unwrap_or(0),
+    );
+    let program = mark.program.as_bytes();
+    let program = &program[..program.len().min(PROGRAM.len())];
+    page[PROGRAM][..program.len()].copy_from_slice(program);
     let sum = xxh3_64(&page);
     put(&mut page, 3 * WORD, sum);
     page

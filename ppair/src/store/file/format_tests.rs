@@ -23,7 +23,7 @@ fn an_image_comes_back_from_its_bytes() {
 #[test]
 fn the_bytes_are_the_same_in_each_build() {
     // Files hold them: if they have to change, so has the format.
-    let head = &header(1 << 13)[..32];
+    let head = &header(1 << 13, &Mark::default())[..32];
     let expected = [
         &b"ppairsto"[..],
         &[1, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0, 0, 0, 0, 0],
@@ -70,8 +70,12 @@ fn what_has_changed_is_written_and_no_more() {
 
 #[test]
 fn a_capacity_is_no_more_than_a_file_can_have() {
-    assert_eq!(capacity(&header(PAGE)), Ok(PAGE));
+    assert_eq!(capacity(&header(PAGE, &Mark::default())), Ok(PAGE));
     for wrong in [0, 100, usize::MAX - (PAGE - 1), 1 << 62] {
-        assert_eq!(capacity(&header(wrong)), Err(Wrong::Damaged), "{wrong}");
+        assert_eq!(
+            capacity(&header(wrong, &Mark::default())),
+            Err(Wrong::Damaged),
+            "{wrong}"
+        );
     }
 }

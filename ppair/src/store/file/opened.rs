@@ -6,15 +6,18 @@ use std::path::Path;
 use super::build::Volume;
 use super::disk::{Disk, Facts, Identity};
 use super::errors;
-use super::format::{self, Image, MAGIC, PAGE, Wrong};
+use super::format::{self, Image, MAGIC, MARKED, Mark, PAGE, Use, Wrong};
 use crate::state::stored::Stored;
 use crate::store::StoreError;
+use crate::store::holder::{Naming, Signer};
 
 pub(super) struct Opened<F> {
     file: F,
     pub(super) identity: Identity,
     /// The bytes of each slot.
     capacity: usize,
+    /// Whose it is.
+    pub(super) mark: Mark,
     /// What they hold on the disk, where that is known.
     slots: [Option<Image>; 2],
     /// The slot that was saved last. It is known, and not written before the other one is saved.
@@ -29,11 +32,18 @@ pub(super) struct Opened<F> {
 
 impl<F> Opened<F> {
     /// A file that was just made, and has `image` in its first slot.
-    pub(super) fn new(file: F, identity: Identity, capacity: usize, image: Image) -> Self {
+    pub(super) fn new(
+        file: F,
+        identity: Identity,
+        capacity: usize,
+        mark: Mark,
+        image: Image,
+    ) -> Self {
         Self {
             file,
             identity,
             capacity,
+            mark,
             slots: [Some(image), None],
             newest: 0,
             is_sure: true,
@@ -44,18 +54,66 @@ impl<F> Opened<F> {
 
     /// Opens what is at `path` if it is a store's file, whole, and this user's alone.
     pub(super) fn find<D: Disk<File = F>>(disk: &D, path: &Path) -> Result<Self, StoreError> {
+        let (file, facts) = open(disk, path)?;
+        Self::read(disk, path, file, &facts)
+    }
+
+    /// As [`find`](Self::find), and locks it before anything in it is read. It is locked as long as it is open.
+    pub(super) fn take<D: Disk<File = F>>(
+        disk: &D,
+        path: &Path,
+        naming: &mut Naming,
+    ) -> Result<Self, StoreError> {
         let cannot = |what| move |error: io::Error| errors::cannot(path, what, &error);
-        let check = |facts: &Facts| match unfit(facts, disk.user()) {
-            Some(why) => Err(errors::unfit(path, why)),
-            None => Ok(()),
-        };
-        // Before it is opened, as that may do something to what is not a file.
-        check(&disk.facts_at(path).map_err(cannot("looked at"))?)?;
-        let file = disk.open(path).map_err(cannot("opened"))?;
-        let facts = disk.facts(&file).map_err(cannot("looked at"))?;
-        check(&facts)?;
+        for _ in 0..ATTEMPTS {
+            let (file, _) = open(disk, path)?;
+            if !disk.lock(&file).map_err(cannot("locked"))? {
+                let mut page = [0; PAGE];
+                let read = disk.read_at(&file, 0, &mut page);
+                let mark = read.ok().map(|()| Mark::read(&page));
+                let signer = mark.filter(|mark| mark.process != 0).map(
+                    |Mark {
+                         process, program, ..
+                     }| Signer { process, program },
+                );
+                return Err(StoreError::held(naming.name(path, signer.as_ref())));
+            }
+            // It may have another name by now, and its size may be another one.
+            let facts = disk.facts(&file).map_err(cannot("looked at"))?;
+            match disk.facts_at(path) {
+                Ok(found) if found.identity == facts.identity => {}
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(cannot("looked at")(error));
+                }
+                _ => continue,
+            }
+            let found = Self::read(disk, path, file, &facts)?;
+            if found.mark.uses == Use::Superseded {
+                return Err(errors::unfit(
+                    path,
+                    "it is an old one: a newer file had taken its place",
+                ));
+            }
+            return Ok(found);
+        }
+        Err(StoreError::failed(format_args!(
+            "cannot lock {}: another process keeps replacing it",
+            path.display()
+        )))
+    }
+
+    fn read<D: Disk<File = F>>(
+        disk: &D,
+        path: &Path,
+        file: F,
+        facts: &Facts,
+    ) -> Result<Self, StoreError> {
         let read = &mut |at, bytes: &mut [u8]| disk.read_at(&file, at, bytes);
-        let Found { capacity, slots } = Found::read(path, facts.size, read)?;
+        let Found {
+            capacity,
+            mark,
+            slots,
+        } = Found::read(path, facts.size, read)?;
         let Some(newest) = newest(&slots) else {
             return Err(errors::damaged(path, BOTH_DAMAGED));
         };
@@ -63,12 +121,39 @@ impl<F> Opened<F> {
             file,
             identity: facts.identity,
             capacity,
+            mark,
             slots,
             newest,
             is_sure: true,
             is_settled: false,
             is_gone: false,
         })
+    }
+
+    /// Writes what the file is, and whose. It is not synced: see [`format`](super::format).
+    pub(super) fn sign<D: Disk<File = F>>(&mut self, disk: &D, mark: Mark) -> io::Result<()> {
+        let header = format::header(self.capacity, &mark);
+        self.mark = mark;
+        disk.write_at(&self.file, 0, &header[..MARKED])
+    }
+
+    /// As [`sign`](Self::sign), of the same pair.
+    pub(super) fn sign_as<D: Disk<File = F>>(&mut self, disk: &D, uses: Use) -> io::Result<()> {
+        let mark = Mark {
+            uses,
+            ..self.mark.clone()
+        };
+        self.sign(disk, mark)
+    }
+
+    /// Waits until all that was written is on the disk.
+    pub(super) fn sync<D: Disk<File = F>>(&self, volume: &Volume<D>) -> io::Result<()> {
+        volume.sync(&self.file)
+    }
+
+    /// Returns true if the file has no name any more: nobody can open it again.
+    pub(super) fn is_removed<D: Disk<File = F>>(&self, disk: &D) -> io::Result<bool> {
+        Ok(disk.facts(&self.file)?.links == 0)
     }
 
     /// Makes sure that what was found is on the disk. What is read need not be: after a write to the disk that has failed, the kernel takes pages
@@ -136,6 +221,24 @@ impl<F> Opened<F> {
     }
 }
 
+/// How often a file is locked that has another name then.
+const ATTEMPTS: u32 = 100;
+
+/// Opens what is at `path` if it is a file of this user's alone.
+fn open<D: Disk>(disk: &D, path: &Path) -> Result<(D::File, Facts), StoreError> {
+    let cannot = |what| move |error: io::Error| errors::cannot(path, what, &error);
+    let check = |facts: &Facts| match unfit(facts, disk.user()) {
+        Some(why) => Err(errors::unfit(path, why)),
+        None => Ok(()),
+    };
+    // Before it is opened, as that may do something to what is not a file.
+    check(&disk.facts_at(path).map_err(cannot("looked at"))?)?;
+    let file = disk.open(path).map_err(cannot("opened"))?;
+    let facts = disk.facts(&file).map_err(cannot("looked at"))?;
+    check(&facts)?;
+    Ok((file, facts))
+}
+
 /// What is said of a file without a whole image.
 pub(super) const BOTH_DAMAGED: &str = "both copies of the checkpoints in it are damaged";
 
@@ -154,6 +257,7 @@ pub(super) fn newest(slots: &[Option<Image>; 2]) -> Option<usize> {
 /// What a file holds.
 pub(super) struct Found {
     capacity: usize,
+    mark: Mark,
     /// The whole images.
     pub(super) slots: [Option<Image>; 2],
 }
@@ -194,7 +298,11 @@ impl Found {
             Image::read(capacity, &mut |at, bytes| read(start + at as u64, bytes)).map_err(cannot)
         };
         let slots = [slot(0)?, slot(1)?];
-        Ok(Self { capacity, slots })
+        Ok(Self {
+            capacity,
+            mark: Mark::read(&page),
+            slots,
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use super::disk::{Disk, Facts, Identity, Over};
 use crate::sys::Errno;
@@ -44,9 +44,18 @@ struct Inode {
     changes: Vec<(Change, Fate)>,
 }
 
+/// An open file. It is locked as long as it, and not a copy, is there.
+pub(super) type Handle = Rc<usize>;
+
 #[derive(Debug, Default)]
 struct World {
     inodes: Vec<Inode>,
+    /// Who has locked what.
+    locks: BTreeMap<usize, Weak<usize>>,
+    /// Whether two files cannot change names.
+    cannot_exchange: bool,
+    /// What somebody else does in front of an operation that changes something.
+    interruption: Option<(usize, fn(&Shim))>,
     now: BTreeMap<PathBuf, usize>,
     durable: BTreeMap<PathBuf, usize>,
     renamings: Vec<Renaming>,
@@ -79,6 +88,21 @@ impl Shim {
 
     pub(super) fn set_flaw(&self, flaw: Flaw) {
         self.0.borrow_mut().flaw = flaw;
+    }
+
+    /// Somebody else does this in front of the operation that changes something after `after` others have.
+    pub(super) fn interrupt(&self, after: usize, act: fn(&Self)) {
+        self.0.borrow_mut().interruption = Some((after, act));
+    }
+
+    /// Whether that has happened.
+    pub(super) fn was_interrupted(&self) -> bool {
+        self.0.borrow().interruption.is_none()
+    }
+
+    /// Files cannot change names here.
+    pub(super) fn forbid_exchange(&self) {
+        self.0.borrow_mut().cannot_exchange = true;
     }
 
     /// The operation fails that changes something after `after` others have.
@@ -123,6 +147,12 @@ impl Shim {
         broken: impl FnOnce(&mut World),
         done: impl FnOnce(&mut World) -> io::Result<T>,
     ) -> io::Result<T> {
+        let interruption = self.0.borrow_mut().interruption.take();
+        match interruption {
+            Some((0, act)) => act(self),
+            Some((after, act)) => self.0.borrow_mut().interruption = Some((after - 1, act)),
+            None => {}
+        }
         let mut world = self.0.borrow_mut();
         let result = match world.until_fault {
             Some((0, errno)) => {
@@ -210,19 +240,26 @@ impl World {
 const USER: u32 = 1000;
 
 impl Disk for Shim {
-    type File = usize;
+    type File = Handle;
 
     fn facts_at(&self, path: &Path) -> io::Result<Facts> {
         let found = self.0.borrow().now.get(path).copied();
-        found.map_or_else(|| Err(Errno::ENOENT.into()), |inode| self.facts(&inode))
+        found.map_or_else(
+            || Err(Errno::ENOENT.into()),
+            |inode| self.facts(&Rc::new(inode)),
+        )
     }
 
-    fn facts(&self, &inode: &usize) -> io::Result<Facts> {
+    fn facts(&self, file: &Handle) -> io::Result<Facts> {
+        let inode = **file;
+        let world = self.0.borrow();
+        let names = world.now.values().filter(|named| **named == inode);
         Ok(Facts {
+            links: names.count() as u64,
             identity: Identity(0, inode as u64),
             is_regular: true,
             is_link: false,
-            size: self.0.borrow().inodes[inode].now.len() as u64,
+            size: world.inodes[inode].now.len() as u64,
             owner: USER,
             mode: 0o600,
         })
@@ -232,12 +269,12 @@ impl Disk for Shim {
         USER
     }
 
-    fn open(&self, path: &Path) -> io::Result<usize> {
+    fn open(&self, path: &Path) -> io::Result<Handle> {
         let found = self.0.borrow().now.get(path).copied();
-        found.ok_or_else(|| Errno::ENOENT.into())
+        found.map(Rc::new).ok_or_else(|| Errno::ENOENT.into())
     }
 
-    fn create(&self, path: &Path) -> io::Result<usize> {
+    fn create(&self, path: &Path) -> io::Result<Handle> {
         self.change(
             |_| (),
             |world| {
@@ -247,13 +284,13 @@ impl Disk for Shim {
                 let inode = world.inodes.len();
                 world.inodes.push(Inode::default());
                 world.name(vec![(path.to_owned(), Some(inode))]);
-                Ok(inode)
+                Ok(Rc::new(inode))
             },
         )
     }
 
-    fn allocate(&self, &inode: &usize, size: u64) -> io::Result<()> {
-        let size = usize::try_from(size).expect("it is small");
+    fn allocate(&self, file: &Handle, size: u64) -> io::Result<()> {
+        let (inode, size) = (**file, usize::try_from(size).expect("it is small"));
         self.change(
             |_| (),
             |world| {
@@ -263,16 +300,16 @@ impl Disk for Shim {
         )
     }
 
-    fn read_at(&self, &inode: &usize, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+    fn read_at(&self, file: &Handle, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
         let world = self.0.borrow();
-        let at = usize::try_from(offset).expect("it is small");
+        let (inode, at) = (**file, usize::try_from(offset).expect("it is small"));
         let found = world.inodes[inode].now.get(at..at + bytes.len());
         bytes.copy_from_slice(found.ok_or(io::ErrorKind::UnexpectedEof)?);
         Ok(())
     }
 
-    fn write_at(&self, &inode: &usize, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let at = usize::try_from(offset).expect("it is small");
+    fn write_at(&self, file: &Handle, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let (inode, at) = (**file, usize::try_from(offset).expect("it is small"));
         let write = |bytes: &[u8]| Change::Write(at, bytes.to_vec());
         self.change(
             // The first half is written, and then there is an error.
@@ -284,12 +321,40 @@ impl Disk for Shim {
         )
     }
 
-    fn sync(&self, &inode: &usize) -> io::Result<()> {
-        self.sync_file(inode)
+    fn sync(&self, file: &Handle) -> io::Result<()> {
+        self.sync_file(**file)
     }
 
-    fn sync_all(&self, &inode: &usize) -> io::Result<()> {
-        self.sync_file(inode)
+    fn sync_all(&self, file: &Handle) -> io::Result<()> {
+        self.sync_file(**file)
+    }
+
+    fn lock(&self, file: &Handle) -> io::Result<bool> {
+        let mut world = self.0.borrow_mut();
+        let holder = world.locks.get(&**file).and_then(Weak::upgrade);
+        if holder.is_some_and(|holder| !Rc::ptr_eq(&holder, file)) {
+            return Ok(false);
+        }
+        world.locks.insert(**file, Rc::downgrade(file));
+        Ok(true)
+    }
+
+    fn exchange(&self, one: &Path, other: &Path) -> io::Result<bool> {
+        if self.0.borrow().cannot_exchange {
+            return Ok(false);
+        }
+        self.change(
+            |_| (),
+            |world| {
+                let inode = |path| world.now.get(path).copied().ok_or(Errno::ENOENT);
+                let names = vec![
+                    (one.to_owned(), Some(inode(other)?)),
+                    (other.to_owned(), Some(inode(one)?)),
+                ];
+                world.name(names);
+                Ok(true)
+            },
+        )
     }
 
     fn rename(&self, from: &Path, to: &Path, over: Over) -> io::Result<()> {

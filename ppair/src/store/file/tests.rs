@@ -1,5 +1,6 @@
 mod aside;
 mod damage;
+mod held;
 mod refusals;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,13 @@ fn reason(error: StoreError) -> String {
     }
 }
 
+fn failed(error: StoreError) -> String {
+    match error {
+        StoreError::Failed { reason } => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// The names in a folder.
 fn names(folder: &TempDir) -> Vec<String> {
     let entries = fs::read_dir(folder.path()).expect("it is there");
@@ -53,12 +61,13 @@ fn what_is_saved_is_found_by_the_next_one() {
     let mut store = on_disk(&path);
     assert_eq!(store.name(), format!("file:{}", path.display()));
     assert_eq!(store.load(), Ok(Vec::new()));
-    assert_eq!(on_disk(&path).load(), Ok(Vec::new()));
+    assert_eq!(store.load(), Ok(Vec::new()));
     for generation in 1..5 {
         store.save(&states(generation)).expect("there is space");
         assert_eq!(read(&path), Ok(states(generation)));
-        assert_eq!(on_disk(&path).load(), Ok(states(generation)));
-        store.load().expect("it is there");
+        drop(store);
+        store = on_disk(&path);
+        assert_eq!(store.load(), Ok(states(generation)));
     }
     assert_eq!(names(&folder), ["store"]);
     let found = path.metadata().expect("it is there");
@@ -86,6 +95,7 @@ fn shared_memory_is_a_file_too() {
     assert_eq!(store.name(), format!("shm:{name}"));
     store.load().expect("there is space");
     store.save(&states(3)).expect("there is space");
+    drop(store);
     let found = FileStore::new(path.clone(), Durability::Memory).load();
     fs::remove_file(path).expect("it is there");
     assert_eq!(found, Ok(states(3)));
@@ -136,6 +146,7 @@ fn a_state_that_has_grown_gets_another_file() {
     store.save(&big(2)).expect("there is space");
     assert_eq!(path.metadata().expect("it is there").ino(), after.ino());
     store.save(&states(3)).expect("there is space");
+    drop(store);
     assert_eq!(on_disk(&path).load(), Ok(states(3)));
     assert_eq!(names(&folder), ["store"]);
 }
@@ -166,8 +177,11 @@ fn a_full_disk_is_an_error_and_leaves_what_was_saved() {
         .save(&big)
         .expect_err("there is no space for a larger file");
     assert_eq!(shim.bytes(Path::new("/folder/store.new")), None);
-    assert_eq!(open().load(), Ok(states(1)));
+    drop(store);
+    let mut store = open();
+    assert_eq!(store.load(), Ok(states(1)));
     store.save(&big).expect("there is space again");
+    drop(store);
     assert_eq!(open().load(), Ok(big.to_vec()));
 }
 
@@ -180,14 +194,21 @@ fn a_file_that_has_vanished_is_said_and_made_anew() {
     store.save(&states(1)).expect("there is space");
     fs::remove_file(&path).expect("it is there");
     let error = store.save(&states(1)).expect_err("it is gone");
-    assert!(error.to_string().contains("is gone"), "{error}");
+    assert!(error.to_string().contains("was removed"), "{error}");
     assert!(!path.exists());
     store.save(&states(1)).expect("it is made anew");
     assert_eq!(read(&path), Ok(states(1)));
     // One that is moved away and comes back is the same.
     let away = folder.path().join("away");
     fs::rename(&path, &away).expect("it is there");
-    store.save(&states(2)).expect_err("it is gone");
+    for _ in 0..3 {
+        let error = failed(store.save(&states(2)).expect_err("it is elsewhere"));
+        assert!(
+            error.contains("was moved") && error.contains("put it back"),
+            "{error}"
+        );
+        assert!(!path.exists(), "there would be two of it");
+    }
     fs::rename(&away, &path).expect("it is there");
     store.save(&states(3)).expect("it is there again");
     assert_eq!(read(&path), Ok(states(3)));
@@ -210,6 +231,7 @@ fn a_file_that_is_cut_while_it_is_used_is_made_whole() {
         .expect("it is there");
     file.set_len(100).expect("cut");
     store.save(&states(1)).expect("it is made anew");
+    drop(store);
     assert_eq!(on_disk(&path).load(), Ok(states(1)));
 }
 

@@ -1,13 +1,14 @@
 //! The file of the database, by its path.
 
 use std::ffi::OsString;
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata};
 use std::io::{Error, ErrorKind};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::store::StoreError;
-use crate::sys::process;
+use crate::sys::{file, process};
 
 /// Which file a path names; `None` if none.
 pub(super) type Identity = Option<(u64, u64)>;
@@ -15,6 +16,53 @@ pub(super) type Identity = Option<(u64, u64)>;
 /// What the path names now.
 pub(super) fn identity(path: &Path) -> Result<Identity, StoreError> {
     Ok(look(path)?.map(|found| (found.dev(), found.ino())))
+}
+
+/// A file that stays known, whatever becomes of its name.
+pub(super) struct Held {
+    file: File,
+    pub(super) identity: Identity,
+}
+
+impl Held {
+    /// The file at `path`, which has this identity.
+    pub(super) fn of(path: &Path, identity: Identity) -> Result<Self, StoreError> {
+        let open = || {
+            let file = file::open_to_identify(path)?;
+            let found = file.metadata()?;
+            Ok((file, Some((found.dev(), found.ino()))))
+        };
+        match open() {
+            Ok((file, found)) if found == identity => Ok(Self { file, identity }),
+            Ok(_) => Err(StoreError::failed(format_args!(
+                "{} was replaced while it was opened",
+                path.display()
+            ))),
+            Err(error) => Err(failed("look at", path, &error)),
+        }
+    }
+
+    /// Returns true if it has no name any more: nobody can open it again.
+    pub(super) fn is_removed(&self) -> Result<bool, StoreError> {
+        let found = self.file.metadata().map_err(StoreError::failed)?;
+        Ok(found.nlink() == 0)
+    }
+}
+
+/// Returns true if this process has the file open in another way than as `held`. SQLite does not tell which file it has opened, and a
+/// path may lead elsewhere for a moment. Where `/proc` is not there, nothing contradicts.
+pub(super) fn has_open(identity: Identity, held: Option<&Held>) -> bool {
+    let Ok(descriptors) = fs::read_dir("/proc/self/fd") else {
+        return true;
+    };
+    let held = held.map(|held| held.file.as_raw_fd().to_string());
+    descriptors.flatten().any(|entry| {
+        let is_held = held
+            .as_ref()
+            .is_some_and(|held| entry.file_name() == held.as_str());
+        let found = fs::metadata(entry.path()).ok();
+        !is_held && found.map(|found| (found.dev(), found.ino())) == identity
+    })
 }
 
 /// SQLite's write-ahead log of a database.
@@ -39,8 +87,10 @@ fn beside(path: &Path, end: &str) -> PathBuf {
 /// Makes the file if there is none, and looks whether it may be used.
 pub(super) fn prepare(path: &Path) -> Result<Identity, StoreError> {
     let found = if let Some(found) = look(path)? {
+        look_beside(path, true)?;
         found
     } else {
+        look_beside(path, false)?;
         create(path)?;
         look(path)?.ok_or_else(|| failed("create", path, &ErrorKind::NotFound.into()))?
     };
@@ -69,10 +119,51 @@ fn look(path: &Path) -> Result<Option<Metadata>, StoreError> {
     }
 }
 
+/// Looks whether the files that SQLite would take for its own are its own. It overwrites or removes them otherwise; and where there is no
+/// database, it removes what another one, which was moved away, may need.
+fn look_beside(path: &Path, is_there: bool) -> Result<(), StoreError> {
+    for (end, is_of_sqlite) in [
+        (
+            "-wal",
+            (|head| matches!(head, [0x37, 0x7f, 0x06, 0x82 | 0x83, ..])) as fn(&[u8; 8]) -> bool,
+        ),
+        ("-journal", |head| {
+            [*b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7", [0; 8]].contains(head)
+        }),
+        ("-shm", |head| {
+            let version = u32::from_ne_bytes([head[0], head[1], head[2], head[3]]);
+            [0, 3_007_000].contains(&version)
+        }),
+    ] {
+        // To close it would drop the locks that another connection of this process has there.
+        if is_there && end == "-shm" {
+            continue;
+        }
+        let other = beside(path, end);
+        let Some(found) = look(&other)?.filter(|found| !found.is_file() || found.len() > 0) else {
+            continue;
+        };
+        let mut head = [0; 8];
+        let is_own = found.is_file()
+            && File::open(&other)
+                .and_then(|file| file.read_exact_at(&mut head, 0))
+                .is_ok()
+            && is_of_sqlite(&head);
+        let why = if !is_own {
+            "is not SQLite's, which would overwrite it: move it away, or name another database"
+        } else if !is_there && end != "-shm" {
+            "is there without its database: put the database back, or move this file away too"
+        } else {
+            continue;
+        };
+        let other = other.display();
+        return Err(StoreError::unusable(format_args!("{other} {why}")));
+    }
+    Ok(())
+}
+
 fn create(path: &Path) -> Result<(), StoreError> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
-    match options.open(path) {
+    match file::create(path) {
         // Nobody can have a lock yet on a file that is new.
         Ok(file) => drop(file),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),

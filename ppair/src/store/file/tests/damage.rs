@@ -156,7 +156,7 @@ proptest! {
         let mut bytes = bytes;
         if header {
             bytes.resize(3 * format::PAGE, 0);
-            bytes[..format::PAGE].copy_from_slice(&format::header(format::PAGE));
+            bytes[..format::PAGE].copy_from_slice(&format::header(format::PAGE, &format::Mark::default()));
         }
         prop_assert!(load(bytes).is_err());
     }

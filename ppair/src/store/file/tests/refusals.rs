@@ -21,8 +21,8 @@ fn another_file_in_its_place_is_never_overwritten() {
     for generation in 1..4 {
         let big = vec![Stored::of(&[generation; 2000], generation); 5];
         for states in [&states(generation)[..], &big] {
-            let error = reason(store.save(states).expect_err("there is another file"));
-            assert!(error.contains("another file"), "{error}");
+            let error = failed(store.save(states).expect_err("there is another file"));
+            assert!(error.contains("was replaced"), "{error}");
         }
     }
     assert_eq!(fs::read(&path).expect("it is there"), b"mine");
@@ -89,15 +89,36 @@ fn what_was_left_over_is_removed_and_what_is_foreign_is_not() {
     let folder = folder();
     let path = folder.path().join("store");
     let new = folder.path().join("store.new");
-    for left in [&b""[..], &[0; 5000], b"ppairsto and some more"] {
+    let begun = format::header(
+        format::PAGE,
+        &format::Mark {
+            uses: format::Use::Temporary,
+            ..format::Mark::default()
+        },
+    );
+    for left in [&b""[..], &[0; 5000], &begun, &begun[..512]] {
         fs::write(&new, left).expect("written");
         on_disk(&path).load().expect("it was left over");
         assert_eq!(names(&folder), ["store"]);
         fs::remove_file(&path).expect("it is there");
     }
-    fs::write(&new, "mine").expect("written");
-    let error = reason(on_disk(&path).load().expect_err("it is in the way"));
-    assert!(error.contains("in the way"), "{error}");
-    assert_eq!(fs::read(&new).expect("it is there"), b"mine");
-    assert_eq!(names(&folder), ["store.new"]);
+    on_disk(&folder.path().join("mine"))
+        .save(&states(1))
+        .expect("there is space");
+    let other_store = fs::read(folder.path().join("mine")).expect("it is there");
+    fs::remove_file(folder.path().join("mine")).expect("it is there");
+    for mine in [
+        b"mine",
+        &b"ppairsto, which is how my file begins"[..],
+        &[&[0; 5000][..], b"mine"].concat(),
+        // A service of that name which does not run now.
+        &other_store,
+    ] {
+        fs::write(&new, mine).expect("written");
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).expect("it is ours");
+        let error = reason(on_disk(&path).load().expect_err("it is in the way"));
+        assert!(error.contains("in the way"), "{error}");
+        assert_eq!(fs::read(&new).expect("it is there"), mine);
+        assert_eq!(names(&folder), ["store.new"]);
+    }
 }
