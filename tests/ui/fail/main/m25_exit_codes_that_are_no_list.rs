@@ -14,11 +14,6 @@ mod negative {
     pub fn main() {}
 }
 
-mod too_large {
-    #[ppair::main(never_restart = [256])]
-    pub fn main() {}
-}
-
 mod limit {
     #[ppair::main(max_early_exits = "three")]
     pub fn main() {}

@@ -12,17 +12,21 @@ mod the_defaults {
     pub fn main() {}
 }
 
-mod exit_codes {
+mod no_codes {
+    #[ppair::main(never_restart = [])]
+    pub fn main() {}
+}
+
+mod codes {
     const CODES: [u8; 2] = [3, 4];
 
-    #[ppair::main(never_restart = [])]
-    pub fn none() {}
-
-    #[ppair::main(never_restart = &[5, 6])]
-    pub fn borrowed() {}
-
     #[ppair::main(never_restart = CODES)]
-    pub fn array() {}
+    pub fn main() {}
+}
+
+mod borrowed_codes {
+    #[ppair::main(never_restart = &[5, 6])]
+    pub fn main() {}
 }
 
 #[ppair::main(
@@ -33,5 +37,5 @@ mod exit_codes {
 )]
 fn main() {
     let _: fn() = the_defaults::main;
-    let _: [fn(); 3] = [exit_codes::none, exit_codes::borrowed, exit_codes::array];
+    let _: [fn(); 3] = [no_codes::main, codes::main, borrowed_codes::main];
 }
