@@ -6,6 +6,7 @@
 //! [ppair]: https://docs.rs/ppair
 
 mod diag;
+mod edition;
 mod hard_state;
 mod main_attr;
 

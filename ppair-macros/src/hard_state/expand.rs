@@ -2,6 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt as _;
 use syn::spanned::Spanned;
 use syn::{Index, LitStr, Member};
 
@@ -156,6 +157,7 @@ fn said(input: &Input, this: &TokenStream, at_name: Span) -> TokenStream {
 pub(super) fn expand_impl(input: &Input, krate: &TokenStream, layout: &TokenStream) -> TokenStream {
     let ident = &input.ident;
     let (impl_generics, ty_generics, where_clause) = input.generics.split_for_impl();
+    let impl_generics = generated(impl_generics.to_token_stream());
     let predicates = where_clause
         .into_iter()
         .flat_map(|clause| &clause.predicates)
@@ -172,6 +174,18 @@ pub(super) fn expand_impl(input: &Input, krate: &TokenStream, layout: &TokenStre
             const LAYOUT: #krate::Layout = #layout;
         }
     }
+}
+
+/// The same `<..>` with brackets of the expansion, by which clippy knows that the bounds are not all the user's: the user may have
+/// written one that is added here.
+fn generated(generics: TokenStream) -> TokenStream {
+    let mut tokens: Vec<_> = generics.into_iter().collect();
+    let at = |span: Span| Span::call_site().located_at(span);
+    if let [open, .., close] = &mut tokens[..] {
+        open.set_span(at(open.span()));
+        close.set_span(at(close.span()));
+    }
+    tokens.into_iter().collect()
 }
 
 /// How the expansion names the type: a constant outside of the implementation has no `Self`, and one inside has no
@@ -196,9 +210,8 @@ pub(super) fn expand_field(field: &Field, this: &TokenStream) -> TokenStream {
     let state = Ident::new("__ppair_state", first);
     let measured = match member {
         Member::Named(ident) => {
-            let mut ident = ident.clone();
-            ident.set_span(last);
-            Member::Named(ident)
+            // Under this span it is read by the rules of this crate's edition, in which it may be a keyword.
+            Member::Named(Ident::new_raw(&ident.unraw().to_string(), last))
         }
         Member::Unnamed(index) => Member::Unnamed(Index {
             index: index.index,

@@ -119,7 +119,9 @@ impl Input {
     pub(super) fn unsized_tail(&self) -> Option<&Type> {
         let ty = &self.fields().last()?.ty;
         let is_unsized = match ty {
-            Type::Slice(_) | Type::TraitObject(_) => true,
+            Type::Slice(_) => true,
+            // In edition 2015 `dyn::Name` is a path.
+            Type::TraitObject(object) => !is_path_in_edition_2015(object),
             Type::Path(path) => path.qself.is_none() && path.path.is_ident("str"),
             _ => false,
         };
@@ -199,13 +201,21 @@ impl Variant {
     }
 }
 
+fn is_path_in_edition_2015(object: &syn::TypeTraitObject) -> bool {
+    let is_global = |bound: &syn::TypeParamBound| match bound {
+        syn::TypeParamBound::Trait(bound) => bound.path.leading_colon.is_some(),
+        _ => false,
+    };
+    object.dyn_token.is_some() && object.bounds.len() == 1 && object.bounds.iter().all(is_global)
+}
+
 fn has_deprecated(attrs: &[Attribute]) -> bool {
     attrs.iter().any(|attr| attr.path().is_ident("deprecated"))
 }
 
 fn mentions(tokens: TokenStream, name: &Ident) -> bool {
     tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => ident == *name,
+        TokenTree::Ident(ident) => ident.unraw() == name.unraw(),
         TokenTree::Group(group) => mentions(group.stream(), name),
         TokenTree::Punct(_) | TokenTree::Literal(_) => false,
     })
