@@ -9,6 +9,7 @@ mod diag;
 mod edition;
 mod hard_state;
 mod main_attr;
+mod similar;
 
 use proc_macro::TokenStream;
 

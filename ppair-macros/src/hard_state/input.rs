@@ -22,11 +22,7 @@ pub(super) struct Input {
 
 pub(super) enum Shape {
     Struct(Vec<Field>),
-    Enum {
-        keyword: Token![enum],
-        variants: Vec<Variant>,
-        has_fields: bool,
-    },
+    Enum { variants: Vec<Variant> },
     Union(Token![union]),
 }
 
@@ -41,6 +37,8 @@ pub(super) struct Field {
 pub(super) struct Variant {
     pub(super) attrs: Vec<Attribute>,
     pub(super) ident: Ident,
+    /// The fields, or the brackets that have none.
+    pub(super) fields: Option<TokenStream>,
     /// What `attrs` say, once they are read.
     pub(super) args: PartArgs,
 }
@@ -66,17 +64,14 @@ impl Input {
                     .collect(),
             ),
             Data::Enum(data) => Shape::Enum {
-                keyword: data.enum_token,
-                has_fields: data
-                    .variants
-                    .iter()
-                    .any(|variant| !variant.fields.is_empty()),
                 variants: data
                     .variants
                     .into_iter()
                     .map(|variant| Variant {
                         attrs: variant.attrs,
                         ident: variant.ident,
+                        fields: (!matches!(variant.fields, syn::Fields::Unit))
+                            .then(|| variant.fields.to_token_stream()),
                         args: PartArgs::default(),
                     })
                     .collect(),

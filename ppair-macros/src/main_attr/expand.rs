@@ -107,7 +107,7 @@ pub(crate) fn expand_worker_main(main: &MainFn, args: &Args) -> TokenStream {
 /// program runs, and typed as fields of a plain struct.
 fn expand_config(args: &Args) -> TokenStream {
     let krate = args.crate_path();
-    let name = match (args.has(Key::Config), args.options.is_empty()) {
+    let name = match (args.has("config"), args.options.is_empty()) {
         (false, false) => config_name().to_token_stream(),
         (false, true) => {
             let name = config_name();
@@ -156,7 +156,7 @@ fn expand_new(args: &Args) -> (TokenStream, TokenStream) {
             quote!(#krate::__private::configured(#config))
         }
         // Its value could not be read, which is said.
-        None if args.has(Key::Config) => quote!(#krate::Pair::new(#krate::Config::DEFAULT)),
+        None if args.has("config") => quote!(#krate::Pair::new(#krate::Config::DEFAULT)),
         None => {
             let config = config_name();
             quote!(#krate::Pair::new(#config))

@@ -9,6 +9,7 @@ use super::args::Value;
 use super::duration::{self, Literal};
 use super::pretty::compact;
 use crate::diag::Diag;
+use crate::similar::similar;
 
 /// An option that is an enum of the crate `ppair`, whose values have words.
 pub(crate) struct Words {
@@ -65,7 +66,13 @@ pub(crate) fn check_function(key: &str, value: Expr, diag: &mut Diag) -> Option<
 /// What to say of a function that is called where it should be named.
 pub(crate) fn called(key: &str, call: &ExprCall) -> String {
     let function = compact(call.func.to_token_stream());
-    format!("expected the path of a function, found a call; write `{key} = {function}`")
+    if call.args.is_empty() {
+        return format!(
+            "expected the path of a function, found a call; write `{key} = {function}`"
+        );
+    }
+    let call = compact(call.to_token_stream());
+    format!("expected the path of a function, found a call; write `{key} = || {call}`")
 }
 
 pub(crate) fn parse_type(input: ParseStream<'_>) -> syn::Result<Type> {
@@ -106,18 +113,20 @@ pub(crate) fn check_word(words: &Words, value: &Expr, diag: &mut Diag) -> Option
         return Some(Value::Expr(value.to_token_stream()));
     };
     let written = text.value();
-    let known = words.variants.iter().find(|(word, _)| *word == written);
+    // systemd writes `on-failure`.
+    let plain = written.replace('-', "_");
+    let known = words.variants.iter().find(|(word, _)| *word == plain);
     let Some((_, variant)) = known else {
-        let known: Vec<_> = words
-            .variants
-            .iter()
-            .map(|(word, _)| format!("`{word}`"))
-            .collect();
-        let (what, known) = (words.what, known.join(", "));
-        diag.push(
-            text,
-            format!("unknown {what} `{written}`; expected one of: {known}"),
-        );
+        let known: Vec<_> = words.variants.iter().map(|(word, _)| *word).collect();
+        let (what, shown) = (words.what, written.escape_debug());
+        let message = match similar(&written, &known) {
+            Some(meant) => format!("unknown {what} `{shown}`; did you mean `{meant}`?"),
+            None => format!(
+                "unknown {what} `{shown}`; expected one of: `{}`",
+                known.join("`, `")
+            ),
+        };
+        diag.push(text, message);
         return None;
     };
     Some(Value::Variant {
@@ -162,11 +171,19 @@ pub(crate) fn check_guard(value: &Expr, diag: &mut Diag) -> Option<Value> {
     let Expr::Lit(ExprLit { lit, .. }) = peel(value) else {
         return Some(Value::Expr(value.to_token_stream()));
     };
-    if matches!(lit, Lit::Bool(_)) {
-        return Some(Value::Expr(value.to_token_stream()));
+    let text = match lit {
+        Lit::Bool(_) => return Some(Value::Expr(value.to_token_stream())),
+        Lit::Str(text) => text.value(),
+        _ => String::new(),
+    };
+    match &*text {
+        "on" | "true" => Some(Value::Expr(quote!(true))),
+        "off" | "false" => Some(Value::Expr(quote!(false))),
+        _ => {
+            diag.push(lit, "expected `true` or `false`");
+            None
+        }
     }
-    diag.push(lit, "expected `true` or `false`");
-    None
 }
 
 pub(crate) fn check_duration(value: &Expr, diag: &mut Diag) -> Option<Value> {
@@ -192,6 +209,7 @@ pub(crate) fn check_stop_timeout(value: &Expr, diag: &mut Diag) -> Option<Value>
 
 pub(crate) fn check_hang_timeout(value: &Expr, diag: &mut Diag) -> Option<Value> {
     match string(value).map(LitStr::value).as_deref() {
+        _ if is_zero(value) => Some(Value::Expr(quote!(::core::option::Option::None))),
         Some("off") => Some(Value::Expr(quote!(::core::option::Option::None))),
         Some(text) if is_word(text) => {
             let message = "expected a whole number and a unit, such as `\"250ms\"`; \
@@ -205,7 +223,6 @@ pub(crate) fn check_hang_timeout(value: &Expr, diag: &mut Diag) -> Option<Value>
 
 pub(crate) fn check_store_interval(value: &Expr, diag: &mut Diag) -> Option<Value> {
     match string(value).map(LitStr::value).as_deref() {
-        Some("0") => Some(Value::Expr(quote!(::core::time::Duration::ZERO))),
         Some(text) if is_word(text) => {
             let message = "expected a whole number and a unit, such as `\"250ms\"`; \
                            to store each commit at once write `\"0\"`";
@@ -213,6 +230,21 @@ pub(crate) fn check_store_interval(value: &Expr, diag: &mut Diag) -> Option<Valu
             None
         }
         _ => check_duration(value, diag),
+    }
+}
+
+/// Returns true if `value` is a duration of no length, with a unit or without.
+fn is_zero(value: &Expr) -> bool {
+    match peel(value) {
+        Expr::Lit(ExprLit {
+            lit: Lit::Int(number),
+            ..
+        }) => number.base10_digits() == "0",
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(text),
+            ..
+        }) => Literal::parse(&text.value()).is_ok_and(|literal| !literal.is_at_least(1)),
+        _ => false,
     }
 }
 
@@ -235,6 +267,9 @@ fn check_duration_from(least: u64, value: &Expr, diag: &mut Diag) -> Option<Toke
             ),
             Err(message) => (text.to_token_stream(), message),
         },
+        Lit::Int(number) if number.base10_digits() == "0" && least == 0 => {
+            return Some(quote!(::core::time::Duration::ZERO));
+        }
         Lit::Int(number) => (
             number.to_token_stream(),
             duration::needs_unit(number.base10_digits()),

@@ -4,6 +4,7 @@
 pub(crate) mod choice;
 pub(crate) mod file;
 pub(crate) mod lock;
+mod meant;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
