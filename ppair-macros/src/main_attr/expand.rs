@@ -7,6 +7,7 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
+use syn::spanned::Spanned as _;
 use syn::{ReturnType, Type};
 
 use super::WORKER_MAIN;
@@ -191,12 +192,15 @@ pub(crate) fn expand_prepare(args: &Args, parameters: &[Parameter<'_>]) -> Prepa
         None => quote!(let #mut_token #pair = #new;),
         Some(function) => {
             let setup = local("setup");
+            // What is wrong with its return type is said there.
+            let at = Span::call_site().located_at(function.span());
+            let attach = Ident::new("attach", at);
             // The glob stays in a block of its own, where no token of the user's can meet it.
             quote! {
                 let #setup: fn() -> _ = #function;
                 let #mut_token #pair = {
                     use #krate::__private::*;
-                    (&&#krate::__private::SetupOf(#setup)).attach(#new)
+                    (&&&#krate::__private::SetupOf(#setup)).#attach(#new)
                 };
             }
         }

@@ -7,7 +7,7 @@ use syn::ext::IdentExt as _;
 use syn::{Expr, ExprLit, Ident, Lit};
 
 use super::args::Value;
-use super::values::{called, kind, peel};
+use super::values::{called, is_async, kind, peel};
 use crate::diag::Diag;
 
 /// A literal is checked here, as far as ppair would refuse it whatever its features are. Of the rest the compiler judges the type.
@@ -25,6 +25,7 @@ pub(crate) fn check_store(value: &Expr, diag: &mut Diag) -> Option<Value> {
             kind(lit)
         ),
         Expr::Call(call) => called("store", call),
+        value if is_async(value) => "`store` must not be async".to_owned(),
         Expr::Closure(_) => return Some(Value::OwnStore(value.to_token_stream())),
         Expr::Path(path) => {
             let last = path.path.segments.last();

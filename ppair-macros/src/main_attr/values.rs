@@ -57,10 +57,20 @@ pub(crate) fn check_function(key: &str, value: Expr, diag: &mut Diag) -> Option<
         Expr::Lit(ExprLit { lit, .. }) => {
             format!("expected the path of a function, found {}", kind(lit))
         }
+        value if is_async(value) => format!("`{key}` must not be async"),
         _ => return Some(value),
     };
     diag.push(&value, message);
     None
+}
+
+/// Returns true if it is written as a future, or as a closure that returns one.
+pub(crate) fn is_async(value: &Expr) -> bool {
+    match value {
+        Expr::Closure(closure) => closure.asyncness.is_some(),
+        Expr::Async(_) => true,
+        _ => false,
+    }
 }
 
 /// What to say of a function that is called where it should be named.
