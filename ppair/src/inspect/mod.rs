@@ -12,6 +12,7 @@ mod view;
 
 use core::fmt;
 
+pub use crate::similar::similar;
 pub use crate::state::recovery::Source;
 use crate::state::stored::Stored;
 pub use backup::{Import, Step, export, import};
