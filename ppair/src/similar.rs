@@ -4,8 +4,7 @@
 
 /// Returns the name that `written` was most likely meant to be: the one with the fewest typing errors, or the only one that
 /// begins or ends with all of it.
-#[must_use]
-pub fn similar<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn similar<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
     let plain = |name: &str| name.to_lowercase().replace('-', "_");
     let written = plain(written);
     let close = known

@@ -12,7 +12,6 @@ mod view;
 
 use core::fmt;
 
-pub use crate::similar::similar;
 pub use crate::state::recovery::Source;
 use crate::state::stored::Stored;
 pub use backup::{Import, Step, export, import};
@@ -49,6 +48,12 @@ pub struct Live {
     pub committed: Option<u64>,
     /// Which checkpoint it is.
     pub source: Source,
+}
+
+/// The one of `known` that `written` was most likely meant to be.
+#[must_use]
+pub fn similar<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
+    crate::similar::similar(written, known)
 }
 
 /// Why something could not be done: what is wrong, where, and what to do.

@@ -20,21 +20,20 @@ pub(super) fn check_path(scheme: &str, path: &str) -> Result<(), String> {
     if path.trim_start_matches('/') == ":memory:" {
         return expected("of a file", "`memory`");
     }
-    if let Some((path, settings)) = path.split_once('?') {
-        if settings
-            .split_once('=')
-            .is_some_and(|(key, _)| is_word(key))
-        {
+    // Only in the file's own name: a folder may be called like that.
+    if let Some((path, settings)) = path.rsplit_once('?') {
+        let key = settings.split_once('=').map(|(key, _)| key);
+        if !settings.contains('/') && key.is_some_and(is_word) {
             let path = path.escape_debug();
             return expected("without settings", &format!("`{scheme}:{path}`"));
         }
     }
     if let Some(relative) = shown.strip_prefix("//") {
         if !relative.starts_with('/') {
-            return expected(
-                "without `//`",
-                &format!("`{scheme}:{relative}`, or `{scheme}:/{relative}`"),
-            );
+            return Err(format!(
+                "a path without `//` behind `{scheme}:`, as `//{relative}` is `/{relative}`; did you mean \
+                 `{scheme}:{relative}`, or `{scheme}:/{relative}`?"
+            ));
         }
     }
     if path == "~" || path.starts_with('~') && path.contains('/') {
@@ -124,12 +123,12 @@ mod tests {
             (
                 "sqlite",
                 "//x.db",
-                "a path without `//` behind `sqlite:`; did you mean `sqlite:x.db`, or `sqlite:/x.db`?",
+                "a path without `//` behind `sqlite:`, as `//x.db` is `/x.db`; did you mean `sqlite:x.db`, or `sqlite:/x.db`?",
             ),
             (
                 "file",
                 "//a/b",
-                "a path without `//` behind `file:`; did you mean `file:a/b`, or `file:/a/b`?",
+                "a path without `//` behind `file:`, as `//a/b` is `/a/b`; did you mean `file:a/b`, or `file:/a/b`?",
             ),
             (
                 "sqlite",
@@ -159,7 +158,7 @@ mod tests {
             assert!(error.contains(expected), "{scheme}:{path}: {error}");
         }
         for path in [
-            "x", "/x", "///x", "a//b", "a?b", "what?", "~x", "a~/b", "$x", ":x:", "a b",
+            "x", "/x", "///x", "a//b", "a?b", "what?", "a?b=c/d", "~x", "a~/b", "$x", ":x:", "a b",
         ] {
             assert_eq!(check_path("file", path), Ok(()), "{path}");
         }
