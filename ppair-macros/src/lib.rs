@@ -8,6 +8,8 @@
 mod diag;
 mod edition;
 mod hard_state;
+#[cfg(test)]
+mod hostile_tests;
 mod main_attr;
 mod similar;
 

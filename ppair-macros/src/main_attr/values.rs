@@ -146,6 +146,26 @@ pub(crate) fn check_word(words: &Words, value: &Expr, diag: &mut Diag) -> Option
 }
 
 pub(crate) fn check_max_restarts(value: &Expr, diag: &mut Diag) -> Option<Value> {
+    if let Expr::Lit(ExprLit {
+        lit: Lit::Int(number),
+        ..
+    }) = peel(value)
+    {
+        // A lint of rustc's says so too, but only where nothing else is wrong, and it can be allowed.
+        if number
+            .base10_parse::<u128>()
+            .is_ok_and(|number| number > u128::from(u32::MAX))
+        {
+            diag.push(
+                number,
+                format_args!(
+                    "expected 0 to {}; for no limit write `\"unlimited\"`",
+                    u32::MAX
+                ),
+            );
+            return None;
+        }
+    }
     let Some(text) = string(value) else {
         return Some(Value::Expr(value.to_token_stream()));
     };
@@ -277,8 +297,14 @@ fn check_duration_from(least: u64, value: &Expr, diag: &mut Diag) -> Option<Toke
             ),
             Err(message) => (text.to_token_stream(), message),
         },
-        Lit::Int(number) if number.base10_digits() == "0" && least == 0 => {
-            return Some(quote!(::core::time::Duration::ZERO));
+        Lit::Int(number) if number.base10_digits() == "0" => {
+            if least == 0 {
+                return Some(quote!(::core::time::Duration::ZERO));
+            }
+            (
+                number.to_token_stream(),
+                format!("expected a duration of at least `\"{least}ms\"`"),
+            )
         }
         Lit::Int(number) => (
             number.to_token_stream(),
