@@ -4,8 +4,8 @@
 
 use std::fmt::Display;
 
-use proc_macro2::{Span, TokenStream};
-use quote::ToTokens;
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
 
 /// The errors found so far. Must be [finished](Self::finish), else a found error would be lost.
 #[derive(Default)]
@@ -39,14 +39,48 @@ impl Diag {
         self.errors.is_empty()
     }
 
-    /// One `compile_error!` for each error; no tokens if there was none.
-    pub(crate) fn finish(mut self) -> TokenStream {
+    /// One `compile_error!` for each error, as an item; no tokens if there was none.
+    ///
+    /// Of a path that begins with `::`, the first token's edition decides what it means, and in edition 2015 `::core` is no crate.
+    /// With a span of this crate's edition there, the compiler would add a note on the macro to each error. So `core` gets a
+    /// name in a scope of its own.
+    pub(crate) fn finish(self) -> TokenStream {
+        let errors = self.finish_bare();
+        if errors.is_empty() {
+            return errors;
+        }
+        let errors = named(errors);
+        quote! {
+            const _: () = {
+                extern crate core as __ppair_core;
+                #errors
+            };
+        }
+    }
+
+    /// The same without a scope, for where no such item may stand.
+    pub(crate) fn finish_bare(mut self) -> TokenStream {
         self.finished = true;
         self.errors
             .iter()
             .map(syn::Error::to_compile_error)
             .collect()
     }
+}
+
+/// `__ppair_core::..` for each `::core::..`.
+fn named(tokens: TokenStream) -> TokenStream {
+    let mut tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let mut at = 0;
+    while at < tokens.len() {
+        if matches!(&tokens[at], TokenTree::Ident(name) if name == "core") && at >= 2 {
+            let name = Ident::new("__ppair_core", tokens[at].span());
+            at -= 2;
+            tokens.splice(at..at + 3, [name.into()]);
+        }
+        at += 1;
+    }
+    tokens.into_iter().collect()
 }
 
 impl Drop for Diag {

@@ -6,8 +6,12 @@
 //! [ppair]: https://docs.rs/ppair
 
 mod diag;
+mod edition;
 mod hard_state;
+#[cfg(test)]
+mod hostile_tests;
 mod main_attr;
+mod similar;
 
 use proc_macro::TokenStream;
 

@@ -103,10 +103,40 @@ pub fn zeroed<T: HardState>() -> T {
 }
 
 /// A `setup` function whose kind is told by its return type. Method lookup tries the traits below in order of how many
-/// references they need, so `(&&SetupOf(f)).attach(pair)` finds the first that fits: a `Result` whose error can be
-/// displayed, one whose error can be debugged, any other value.
+/// references they need, so `(&&&SetupOf(f)).attach(pair)` finds the first that fits: a future, which is refused, a `Result`
+/// whose error can be displayed, one whose error can be debugged, any other value.
 #[derive(Clone, Copy, Debug)]
 pub struct SetupOf<F>(pub F);
+
+/// `async fn() -> _`.
+pub trait AttachFuture {
+    /// What it returns.
+    type Value;
+    /// Is refused.
+    fn attach<S: 'static>(self, pair: Pair) -> Pair<S>
+    where
+        Self: Sized,
+        Self::Value: NotAsync;
+}
+
+/// Has no implementation.
+#[diagnostic::on_unimplemented(
+    message = "`setup` must not be async",
+    label = "returns a future, which the watch dog has no runtime for",
+    note = "write a plain `fn`; begin what is async in `main`, which each worker runs"
+)]
+pub trait NotAsync {}
+
+impl<F: Future> AttachFuture for &&&SetupOf<fn() -> F> {
+    type Value = F;
+    fn attach<S: 'static>(self, pair: Pair) -> Pair<S>
+    where
+        F: NotAsync,
+    {
+        drop(pair);
+        unreachable!("no type is `NotAsync`")
+    }
+}
 
 /// `fn() -> Result<S, E: Display>`.
 pub trait AttachDisplay {

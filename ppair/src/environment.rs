@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::ffi::{OsStr, OsString};
 
 use crate::config::{ExitCodes, OnWatchdogDeath, Options, Orphans, Restart, ThreadPanic};
+use crate::similar::similar;
 use crate::store::choice::{Choice, Place, hide_password};
 
 /// The switch that runs `main` alone.
@@ -25,10 +26,18 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// The variables that there are, for a message.
-    pub(crate) fn known() -> String {
-        let names: Vec<_> = VARIABLES.iter().map(|(known, _)| *known).collect();
-        format!("{SWITCH}, {}", names.join(", "))
+    /// What to say of a variable that is none of ppair's.
+    pub(crate) fn explain_unknown(name: &str) -> String {
+        let short = |name: &str| name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
+        let known: Vec<_> = VARIABLES.iter().map(|(known, _)| short(known)).collect();
+        let known: Vec<_> = known.iter().map(String::as_str).collect();
+        let hint = if let Some(meant) = similar(&short(name), &known) {
+            format!("did you mean {PREFIX}{meant}?")
+        } else {
+            let known: Vec<_> = VARIABLES.iter().map(|(known, _)| *known).collect();
+            format!("there are {SWITCH}, {}", known.join(", "))
+        };
+        format!("the environment variable {name} is none of ppair's and is ignored; {hint}")
     }
 }
 
@@ -151,25 +160,35 @@ pub(crate) fn read(
 
 fn switch(value: &OsStr) -> Result<bool, String> {
     match value.to_str() {
-        Some("off") => Ok(true),
-        Some("on" | "") => Ok(false),
-        _ => Err("`on` or `off`".to_owned()),
+        Some("") => Ok(false),
+        Some(text) => on_or_off(text).map(|on| !on),
+        None => Err(ON_OR_OFF.to_owned()),
     }
 }
 
+const ON_OR_OFF: &str = "`on` or `off`";
+
+/// The attribute has `true` and `false`.
 fn on_or_off(text: &str) -> Result<bool, String> {
     match text {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        _ => Err("`on` or `off`".to_owned()),
+        "on" | "true" => Ok(true),
+        "off" | "false" => Ok(false),
+        _ => Err(ON_OR_OFF.to_owned()),
     }
 }
 
+/// systemd writes `on-failure`.
 fn word<T: Copy>(text: &str, names: &[(&str, T)]) -> Result<T, String> {
-    let known = names.iter().find(|(name, _)| *name == text);
+    let plain = text.replace('-', "_");
+    let known = names.iter().find(|(name, _)| *name == plain);
     known.map(|(_, value)| *value).ok_or_else(|| {
-        let names: Vec<_> = names.iter().map(|(name, _)| format!("`{name}`")).collect();
-        format!("one of {}", names.join(", "))
+        let names: Vec<_> = names.iter().map(|(name, _)| *name).collect();
+        let meant = similar(text, &names).map(|meant| format!("; did you mean `{meant}`?"));
+        format!(
+            "one of `{}`{}",
+            names.join("`, `"),
+            meant.unwrap_or_default()
+        )
     })
 }
 
@@ -177,8 +196,7 @@ fn number_of(text: &str, what: &str) -> Result<u32, String> {
     if text == "unlimited" {
         return Ok(u32::MAX);
     }
-    text.parse()
-        .map_err(|_| format!("a number of {what} from 0 on, or `unlimited`"))
+    number(text).ok_or_else(|| format!("a number of {what} from 0 on, or `unlimited`"))
 }
 
 fn never_restart(text: &str) -> Result<ExitCodes, String> {
@@ -191,13 +209,18 @@ fn never_restart(text: &str) -> Result<ExitCodes, String> {
         .map_err(|_| "exit codes from 0 to 255 with commas between them, or `none`".to_owned())
 }
 
+/// Digits only: `+3` is no number for the attribute either.
+fn number(text: &str) -> Option<u32> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_number)
+}
+
 fn max_deaths(text: &str) -> Result<u32, String> {
     if text == "unlimited" {
         return Ok(u32::MAX);
     }
-    let deaths = text.parse().ok();
     // A limit of `u32::MAX` is no limit, and what is written is a limit.
-    deaths
+    number(text)
         .filter(|&deaths| deaths != u32::MAX && Options::is_max_deaths(deaths))
         .ok_or_else(|| Options::EXPECTED_MAX_DEATHS.to_owned())
 }
@@ -216,6 +239,9 @@ fn hang_timeout(text: &str) -> Result<Option<Duration>, String> {
         return Ok(None);
     }
     let time = duration(text).map_err(|expected| expected + ", or `off`")?;
+    if time.is_zero() {
+        return Ok(None);
+    }
     if Options::is_hang_timeout(time) {
         Ok(Some(time))
     } else {
@@ -237,31 +263,39 @@ fn store(text: &str) -> Result<Choice, String> {
 }
 
 fn store_interval(text: &str) -> Result<Duration, String> {
-    if text == "0" {
-        return Ok(Duration::ZERO);
-    }
     duration(text).map_err(|expected| expected + ", or `0`")
 }
 
+/// Reads a duration by the rules of the attribute.
 fn duration(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
     let digits = text
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
-    let millis: u64 = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
+    let seconds = match unit.trim_start() {
+        // No time needs no unit.
+        "" if !number.is_empty() && number.bytes().all(|digit| digit == b'0') => {
+            return Ok(Duration::ZERO);
+        }
+        "ms" => 0,
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
         _ => return Err("a duration with a unit, such as `250ms`, `5s`, `2m` or `1h`".to_owned()),
     };
-    let number: u64 = number
-        .parse()
-        .map_err(|_| "a whole number and a unit, such as `250ms`".to_owned())?;
-    number
-        .checked_mul(millis)
-        .map(Duration::from_millis)
-        .ok_or_else(|| "a shorter duration".to_owned())
+    if number.is_empty() {
+        return Err("a whole number and a unit, such as `250ms`".to_owned());
+    }
+    // Only digits are left, so a number that does not parse is one that does not fit.
+    let number = number.parse::<u64>().ok();
+    let time = if seconds == 0 {
+        number.map(Duration::from_millis)
+    } else {
+        let time = number.and_then(|number| number.checked_mul(seconds));
+        time.map(Duration::from_secs)
+    };
+    time.ok_or_else(|| "a shorter duration".to_owned())
 }
 
 #[cfg(test)]

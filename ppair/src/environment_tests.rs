@@ -44,6 +44,11 @@ fn each_variable_sets_its_option_and_no_other() {
         ("PPAIR_ON_WATCHDOG_DEATH", "continue", Options { on_watchdog_death: OnWatchdogDeath::Continue, ..DEFAULT }),
         ("PPAIR_ORPHANS", "keep", Options { orphans: Orphans::Keep, ..DEFAULT }),
         ("PPAIR_THREAD_PANIC", "crash", Options { thread_panic: ThreadPanic::Crash, ..DEFAULT }),
+        ("PPAIR_GUARD", "true", Options { guard: true, ..DEFAULT }),
+        ("PPAIR_RESTART", "on-abort", Options { restart: Restart::OnAbort, ..DEFAULT }),
+        ("PPAIR_RESTART_DELAY", " 250 ms ", Options { restart_delay: millis(250), ..DEFAULT }),
+        ("PPAIR_RESTART_DELAY", "0", Options { restart_delay: Duration::ZERO, ..DEFAULT }),
+        ("PPAIR_RESTART_DELAY_MAX", "18446744073709551615s", Options { restart_delay_max: seconds(u64::MAX), ..DEFAULT }),
         ("PPAIR_GUARD", "on", Options { guard: true, ..DEFAULT }),
         ("PPAIR_STORE", "file:/a:b", Options { store: Choice::named("file:/a:b"), ..DEFAULT }),
         ("PPAIR_STORE_INTERVAL", "2s", Options { store_interval: seconds(2), ..DEFAULT }),
@@ -58,7 +63,9 @@ fn each_variable_sets_its_option_and_no_other() {
         assert!(cases.iter().any(|(case, ..)| *case == name), "{name}");
     }
     assert!(read_one("PPAIR", "off").unwrap().off);
+    assert!(read_one("PPAIR", "false").unwrap().off);
     assert!(!read_one("PPAIR", "on").unwrap().off);
+    assert!(!read_one("PPAIR", "").unwrap().off);
 }
 
 #[test]
@@ -76,11 +83,11 @@ fn a_variable_takes_an_option_back_to_its_default() {
     };
     let variables = [
         ("PPAIR_MAX_DEATHS", "unlimited"),
-        ("PPAIR_HANG_TIMEOUT", "off"),
+        ("PPAIR_HANG_TIMEOUT", "0"),
         ("PPAIR_ON_WATCHDOG_DEATH", "exit"),
         ("PPAIR_ORPHANS", "kill"),
         ("PPAIR_THREAD_PANIC", "continue"),
-        ("PPAIR_GUARD", "off"),
+        ("PPAIR_GUARD", "false"),
         ("PPAIR_STORE", "memory"),
         ("PPAIR_STORE_INTERVAL", "100ms"),
     ];
@@ -121,6 +128,17 @@ fn a_bad_value_names_variable_value_and_what_is_right() {
             "sometimes",
             "one of `always`, `on_success`, `on_failure`, `on_abnormal`, `on_abort`, `on_watchdog`, `never`",
         ),
+        (
+            "PPAIR_RESTART",
+            "on_fail",
+            "`never`; did you mean `on_failure`?",
+        ),
+        (
+            "PPAIR_STORE",
+            "/var/lib/x/state",
+            "did you mean `file:/var/lib/x/state`?",
+        ),
+        ("PPAIR_MAX_RESTARTS", "+3", "a number of restarts from 0 on"),
         (
             "PPAIR_MAX_RESTARTS",
             "-1",
@@ -179,5 +197,15 @@ fn an_unknown_variable_is_reported_and_changes_nothing() {
     let read = read_one("PPAIR_MAX_RESTART", "3").unwrap();
     assert_eq!(read.unknown, ["PPAIR_MAX_RESTART"]);
     assert_eq!(read.options, Options::DEFAULT);
-    assert!(Environment::known().contains("PPAIR_MAX_RESTARTS"));
+    for (name, hint) in [
+        ("PPAIR_MAX_RESTART", "did you mean PPAIR_MAX_RESTARTS?"),
+        ("PPAIR_HANGTIMEOUT", "did you mean PPAIR_HANG_TIMEOUT?"),
+        (
+            "PPAIR_COLOUR",
+            "there are PPAIR, PPAIR_RESTART, PPAIR_MAX_RESTARTS, ",
+        ),
+    ] {
+        let said = Environment::explain_unknown(name);
+        assert!(said.contains(name) && said.contains(hint), "{said}");
+    }
 }

@@ -341,12 +341,13 @@ fn write_event(line: &mut Line, event: &Event<'_>) -> fmt::Result {
         } => write_rejection(line, stored, rejection, expected),
         Event::StateMigrated { state, restored } => write!(
             line,
-            "state_migrated state={} generation={} migrations={} added={} dropped={}",
+            "state_migrated state={} generation={} migrations={} added={} dropped={} renamed={}",
             Quoted(state),
             restored.stored().generation(),
             restored.migrations(),
             Quoted(&restored.added().join(", ")),
-            Quoted(&restored.dropped().join(", "))
+            Quoted(&restored.dropped().join(", ")),
+            Quoted(&restored.renamed().join(", "))
         ),
         Event::GaveUp {
             restarts,

@@ -36,6 +36,7 @@ mod registry;
 mod resume;
 #[cfg(feature = "tokio")]
 mod runtime;
+mod similar;
 mod snapshot;
 mod state;
 mod store;

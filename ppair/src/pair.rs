@@ -157,10 +157,7 @@ impl Pair {
             let _ = only_one_thread();
         }
         for name in unknown {
-            let known = Environment::known();
-            let reason = format!(
-                "the environment variable {name} is none of ppair's and is ignored; there are {known}"
-            );
+            let reason = Environment::explain_unknown(&name);
             say(&Say::Warning { reason: &reason });
         }
         let preparation = Preparation {

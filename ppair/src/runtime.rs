@@ -85,6 +85,8 @@ pub struct RuntimeHeart {
     probe: Option<(Arc<AtomicBool>, Thread)>,
 }
 
+static_assertions::assert_impl_all!(RuntimeHeart: core::panic::UnwindSafe, core::panic::RefUnwindSafe);
+
 impl Drop for RuntimeHeart {
     fn drop(&mut self) {
         if let Some((ended, thread)) = &self.probe {

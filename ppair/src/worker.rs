@@ -2,6 +2,7 @@
 
 use core::any::Any;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use static_assertions::assert_impl_all;
@@ -49,6 +50,10 @@ pub struct Worker {
 }
 
 assert_impl_all!(Worker: Clone, Send, Sync);
+
+// No method looks into what is kept.
+impl UnwindSafe for Worker {}
+impl RefUnwindSafe for Worker {}
 
 /// How a process came to run the user's `main`.
 #[derive(Clone, Copy, Debug)]

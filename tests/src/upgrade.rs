@@ -79,13 +79,19 @@ fn report<T: HardState + Debug>(worker: &Worker, checkpoint: &Checkpoint<T>) {
     for restored in worker.restored() {
         match restored.rejection() {
             Some(rejection) => println!("rejected: {rejection}"),
-            None => println!(
-                "taken over: unchanged {}, {} migrations, added {:?}, dropped {:?}",
-                restored.is_unchanged(),
-                restored.migrations(),
-                restored.added(),
-                restored.dropped()
-            ),
+            None => {
+                print!(
+                    "taken over: unchanged {}, {} migrations, added {:?}, dropped {:?}",
+                    restored.is_unchanged(),
+                    restored.migrations(),
+                    restored.added(),
+                    restored.dropped()
+                );
+                if !restored.is_unchanged() && !restored.renamed().is_empty() {
+                    print!(", renamed {:?}", restored.renamed());
+                }
+                println!();
+            }
         }
     }
 }

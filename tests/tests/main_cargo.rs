@@ -4,66 +4,9 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
-use ppair_tests::{End, Fixture};
-
-struct Package {
-    folder: PathBuf,
-}
-
-impl Package {
-    /// A package with one program.
-    fn new(name: &str, edition: &str, dependency: &str, main: &str) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join("main_cargo")
-            .join(name);
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let ppair = workspace.join("ppair");
-        let dependency = dependency.replace("PATH", &format!("path = \"{}\"", ppair.display()));
-        let manifest = format!(
-            "[package]\nname = \"{name}\"\nedition = \"{edition}\"\n\n\
-             [dependencies]\n{dependency}\n\n[workspace]\n"
-        );
-        fs::create_dir_all(folder.join("src")).expect("the package's folder can be made");
-        let package = Self { folder };
-        package.write("Cargo.toml", &manifest);
-        package.write("src/main.rs", main);
-        // The versions that the workspace uses are there already.
-        let lock = fs::read_to_string(workspace.join("Cargo.lock"));
-        package.write(
-            "Cargo.lock",
-            &lock.expect("the workspace's lock file can be read"),
-        );
-        package
-    }
-
-    fn write(&self, file: &str, text: &str) {
-        fs::write(self.folder.join(file), text).expect("the package's files can be written");
-    }
-
-    /// One target folder for all packages: what they depend on is built once.
-    fn cargo(&self, arguments: &[&str]) -> End {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let target = self.folder.with_file_name("target");
-        Fixture::new(cargo)
-            .args(arguments)
-            .args(["--offline", "--quiet", "--color", "never"])
-            .env("CARGO_TARGET_DIR", target)
-            .with(|command| {
-                command.current_dir(&self.folder);
-            })
-            .deadline(Duration::from_secs(400))
-            .run()
-    }
-}
-
-fn text(end: &End) -> String {
-    end.stderr.join("\n")
-}
-
-const PLAIN: &str = "ppair = { PATH }";
+use ppair_tests::package::{PLAIN, Package, text};
 
 /// M10
 #[test]

@@ -129,6 +129,26 @@ fn added_fields_have_their_default() {
 }
 
 #[test]
+fn renamed_fields_and_variants_are_told() {
+    let end = upgrade("evolved");
+    expect(
+        &end,
+        r#"Stored 1: Progress { following: 7, limit: 500, visits: 9, mode: Working, name: "köln" }"#,
+        r#"taken over: unchanged false, 0 migrations, added ["limit"], dropped ["on (bool)"], renamed ["next -> following", "hits -> visits", "mode.Busy -> mode.Working"]"#,
+        r#"Progress { following: 8, limit: 500, visits: 9, mode: Working, name: "köln" }"#,
+    );
+    let event = only(&end, "state_migrated");
+    assert_eq!(
+        ["added", "dropped", "renamed"].map(|key| event.value(key)),
+        [
+            "limit",
+            "on (bool)",
+            "next -> following, hits -> visits, mode.Busy -> mode.Working"
+        ]
+    );
+}
+
+#[test]
 fn dropped_fields_are_told() {
     let end = upgrade("dropped");
     expect(

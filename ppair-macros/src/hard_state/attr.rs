@@ -6,9 +6,10 @@ use proc_macro2::TokenTree;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Attribute, Expr, Ident, Lit, LitStr, Meta, Path, Token, Type};
+use syn::{Attribute, Expr, Ident, Lit, LitStr, Meta, Path, Token, Type, token};
 
 use crate::diag::Diag;
+use place::Key;
 pub(super) use place::Place;
 
 /// What the arguments on the type say.
@@ -44,21 +45,15 @@ pub(super) fn parse_type(attrs: &[Attribute], diag: &mut Diag) -> TypeArgs {
     let mut args = TypeArgs::default();
     parse(attrs, Place::Type, diag, &mut |key, input, diag| {
         let is_new = match &*key.to_string() {
-            "crate" => args
-                .krate
-                .replace(parse_path(value(&key, "<path>", input)?)?)
-                .is_none(),
+            "crate" => args.krate.replace(parse_path(input)?).is_none(),
             "version" => {
-                let version = input_value::<Expr>(&key, "<number>", input)?;
+                let version: Expr = input.parse()?;
                 refuse_other_literals(&version)?;
                 args.version.replace(version).is_none()
             }
-            "was" => return push_name(&mut args.was, &key, input, diag),
+            "was" => return push_name(&mut args.was, input, diag),
             "evolve" => args.evolve.replace(key.clone()).is_none(),
-            "migrate_from" => {
-                let earlier = input_value(&key, "<type>", input)?;
-                args.migrate_from.replace(earlier).is_none()
-            }
+            "migrate_from" => args.migrate_from.replace(input.parse()?).is_none(),
             "zeroed" => args.zeroed.replace(key.clone()).is_none(),
             _ => args.no_padding.replace(key.clone()).is_none(),
         };
@@ -75,10 +70,13 @@ pub(super) fn parse_part(attrs: &[Attribute], place: Place, diag: &mut Diag) -> 
     let mut args = PartArgs::default();
     parse(attrs, place, diag, &mut |key, input, diag| {
         if key == "was" {
-            return push_name(&mut args.was, &key, input, diag);
+            return push_name(&mut args.was, input, diag);
         }
-        let default = input_value(&key, "<value>", input)?;
-        if args.default.replace((key.clone(), default)).is_some() {
+        if args
+            .default
+            .replace((key.clone(), input.parse()?))
+            .is_some()
+        {
             diag.push(&key, format_args!("duplicate `{key}` argument"));
         }
         Ok(())
@@ -87,13 +85,8 @@ pub(super) fn parse_part(attrs: &[Attribute], place: Place, diag: &mut Diag) -> 
 }
 
 /// Reads an earlier name, of which there may be several.
-fn push_name(
-    names: &mut Vec<LitStr>,
-    key: &Ident,
-    input: ParseStream<'_>,
-    diag: &mut Diag,
-) -> syn::Result<()> {
-    let name: Lit = input_value(key, "\"<name>\"", input)?;
+fn push_name(names: &mut Vec<LitStr>, input: ParseStream<'_>, diag: &mut Diag) -> syn::Result<()> {
+    let name: Lit = input.parse()?;
     let Lit::Str(name) = name else {
         diag.push(
             name,
@@ -136,28 +129,24 @@ fn refuse_other_literals(version: &Expr) -> syn::Result<()> {
     ))
 }
 
-/// The value behind `key =`.
-fn input_value<T: syn::parse::Parse>(
-    key: &Ident,
-    expected: &str,
-    input: ParseStream<'_>,
-) -> syn::Result<T> {
-    value(key, expected, input)?.parse()
-}
-
-/// The input behind `key =`.
-fn value<'a>(key: &Ident, expected: &str, input: ParseStream<'a>) -> syn::Result<ParseStream<'a>> {
+/// Reads the `=` behind a key that takes a value. Refuses anything behind one that takes none.
+fn enter(key: &Key, name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+    let is_end = |input: ParseStream<'_>| input.is_empty() || input.peek(Token![,]);
+    let usage = || Err(syn::Error::new(name.span(), key.usage()));
+    if !key.takes_value() {
+        let has_value = input.peek(Token![=]) || input.peek(token::Paren);
+        return if has_value { usage() } else { Ok(()) };
+    }
     if !input.peek(Token![=]) {
-        let message = format!("expected `{key} = {expected}`, found `{key}`");
-        return Err(syn::Error::new(key.span(), message));
+        return usage();
     }
     input.parse::<Token![=]>()?;
-    Ok(input)
+    if is_end(input) { usage() } else { Ok(()) }
 }
 
 type ParseArgument<'a> = dyn FnMut(Ident, ParseStream<'_>, &mut Diag) -> syn::Result<()> + 'a;
 
-/// Calls `argument` behind each key that is valid at this place. After an error the rest of that argument is skipped, so
+/// Calls `argument` behind each key that is valid at this place, and behind its `=` if it takes a value. After an error the rest of that argument is skipped, so
 /// that the errors of the next one show as well.
 fn parse(attrs: &[Attribute], place: Place, diag: &mut Diag, argument: &mut ParseArgument<'_>) {
     for attr in attrs.iter().filter(|attr| {
@@ -175,7 +164,10 @@ fn parse(attrs: &[Attribute], place: Place, diag: &mut Diag, argument: &mut Pars
         let arguments = |input: ParseStream<'_>| {
             while !input.is_empty() {
                 let key = Ident::parse_any(input)?;
-                let parsed = place.check(&key).and_then(|()| argument(key, input, diag));
+                let parsed = place.check(&key).and_then(|known| {
+                    enter(known, &key, input)?;
+                    argument(key, input, diag)
+                });
                 let ended = parsed.and_then(|()| {
                     if input.is_empty() {
                         Ok(())

@@ -2,6 +2,8 @@
 
 mod names;
 
+use proc_macro2::{TokenStream, TokenTree};
+use quote::quote;
 use syn::{GenericParam, Type};
 
 use super::attr::{self, Place};
@@ -52,17 +54,21 @@ fn read_part_arguments(input: &mut Input, diag: &mut Diag) {
 }
 
 fn check_enum(input: &Input, diag: &mut Diag) {
-    let Shape::Enum {
-        keyword,
-        variants,
-        has_fields,
-    } = &input.shape
-    else {
+    let Shape::Enum { variants } = &input.shape else {
         return;
     };
-    if *has_fields {
+    let with_fields = variants.iter().find_map(|variant| {
+        let fields = variant.fields.as_ref()?;
+        Some((&variant.ident, fields))
+    });
+    if let Some((ident, fields)) = with_fields.filter(|(_, fields)| is_empty_group(fields)) {
         diag.push(
-            keyword,
+            quote! { #ident #fields },
+            format_args!("`HardState` needs variants without brackets; write `{ident}`"),
+        );
+    } else if let Some((ident, fields)) = with_fields {
+        diag.push(
+            quote! { #ident #fields },
             "`HardState` cannot be derived for an enum with fields: what its bytes mean depends on the variant; use a \
              struct with a field for each, and an enum without fields that says which one counts",
         );
@@ -85,6 +91,11 @@ fn check_enum(input: &Input, diag: &mut Diag) {
              otherwise unspecified",
         );
     }
+}
+
+fn is_empty_group(fields: &TokenStream) -> bool {
+    let mut fields = fields.clone().into_iter();
+    matches!(fields.next(), Some(TokenTree::Group(group)) if group.stream().is_empty())
 }
 
 fn check_repr(Input { ident, repr, .. }: &Input, diag: &mut Diag) {

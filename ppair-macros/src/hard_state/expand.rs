@@ -2,6 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt as _;
 use syn::spanned::Spanned;
 use syn::{Index, LitStr, Member};
 
@@ -160,6 +161,7 @@ fn said(input: &Input, this: &TokenStream, at_name: Span) -> TokenStream {
 pub(super) fn expand_impl(input: &Input, krate: &TokenStream, layout: &TokenStream) -> TokenStream {
     let ident = &input.ident;
     let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
+    let impl_generics = generated(impl_generics.to_token_stream());
     let predicates = predicates(input, krate);
     let default = expand_default(input, krate);
     let allow = input.is_deprecated.then(|| quote! { #[allow(deprecated)] });
@@ -181,6 +183,7 @@ fn expand_default(input: &Input, krate: &TokenStream) -> Option<TokenStream> {
     input.args.zeroed.as_ref()?;
     let ident = &input.ident;
     let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
+    let impl_generics = generated(impl_generics.to_token_stream());
     let predicates = predicates(input, krate);
     let allow = input.is_deprecated.then(|| quote! { #[allow(deprecated)] });
     Some(quote! {
@@ -208,6 +211,18 @@ fn predicates<'a>(
         .chain(bounds(input, krate))
 }
 
+/// The same `<..>` with brackets of the expansion, by which clippy knows that the bounds are not all the user's: the user may have
+/// written one that is added here.
+fn generated(generics: TokenStream) -> TokenStream {
+    let mut tokens: Vec<_> = generics.into_iter().collect();
+    let at = |span: Span| Span::call_site().located_at(span);
+    if let [open, .., close] = &mut tokens[..] {
+        open.set_span(at(open.span()));
+        close.set_span(at(close.span()));
+    }
+    tokens.into_iter().collect()
+}
+
 /// How the expansion names the type: a constant outside of the implementation has no `Self`, and one inside has no
 /// other name with all parameters.
 pub(super) fn this(input: &Input) -> TokenStream {
@@ -230,9 +245,8 @@ pub(super) fn expand_field(field: &Field, this: &TokenStream) -> TokenStream {
     let state = Ident::new("__ppair_state", first);
     let measured = match member {
         Member::Named(ident) => {
-            let mut ident = ident.clone();
-            ident.set_span(last);
-            Member::Named(ident)
+            // Under this span it is read by the rules of this crate's edition, in which it may be a keyword.
+            Member::Named(Ident::new_raw(&ident.unraw().to_string(), last))
         }
         Member::Unnamed(index) => Member::Unnamed(Index {
             index: index.index,

@@ -22,11 +22,7 @@ pub(super) struct Input {
 
 pub(super) enum Shape {
     Struct(Vec<Field>),
-    Enum {
-        keyword: Token![enum],
-        variants: Vec<Variant>,
-        has_fields: bool,
-    },
+    Enum { variants: Vec<Variant> },
     Union(Token![union]),
 }
 
@@ -41,6 +37,8 @@ pub(super) struct Field {
 pub(super) struct Variant {
     pub(super) attrs: Vec<Attribute>,
     pub(super) ident: Ident,
+    /// The fields, or the brackets that have none.
+    pub(super) fields: Option<TokenStream>,
     /// What `attrs` say, once they are read.
     pub(super) args: PartArgs,
 }
@@ -66,17 +64,14 @@ impl Input {
                     .collect(),
             ),
             Data::Enum(data) => Shape::Enum {
-                keyword: data.enum_token,
-                has_fields: data
-                    .variants
-                    .iter()
-                    .any(|variant| !variant.fields.is_empty()),
                 variants: data
                     .variants
                     .into_iter()
                     .map(|variant| Variant {
                         attrs: variant.attrs,
                         ident: variant.ident,
+                        fields: (!matches!(variant.fields, syn::Fields::Unit))
+                            .then(|| variant.fields.to_token_stream()),
                         args: PartArgs::default(),
                     })
                     .collect(),
@@ -119,7 +114,9 @@ impl Input {
     pub(super) fn unsized_tail(&self) -> Option<&Type> {
         let ty = &self.fields().last()?.ty;
         let is_unsized = match ty {
-            Type::Slice(_) | Type::TraitObject(_) => true,
+            Type::Slice(_) => true,
+            // In edition 2015 `dyn::Name` is a path.
+            Type::TraitObject(object) => !is_path_in_edition_2015(object),
             Type::Path(path) => path.qself.is_none() && path.path.is_ident("str"),
             _ => false,
         };
@@ -199,13 +196,21 @@ impl Variant {
     }
 }
 
+fn is_path_in_edition_2015(object: &syn::TypeTraitObject) -> bool {
+    let is_global = |bound: &syn::TypeParamBound| match bound {
+        syn::TypeParamBound::Trait(bound) => bound.path.leading_colon.is_some(),
+        _ => false,
+    };
+    object.dyn_token.is_some() && object.bounds.len() == 1 && object.bounds.iter().all(is_global)
+}
+
 fn has_deprecated(attrs: &[Attribute]) -> bool {
     attrs.iter().any(|attr| attr.path().is_ident("deprecated"))
 }
 
 fn mentions(tokens: TokenStream, name: &Ident) -> bool {
     tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => ident == *name,
+        TokenTree::Ident(ident) => ident.unraw() == name.unraw(),
         TokenTree::Group(group) => mentions(group.stream(), name),
         TokenTree::Punct(_) | TokenTree::Literal(_) => false,
     })

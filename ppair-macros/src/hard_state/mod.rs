@@ -14,10 +14,12 @@ mod repr;
 use proc_macro2::TokenStream;
 
 use crate::diag::Diag;
+use crate::edition::{Part, escape};
 use input::Input;
 
 pub(crate) fn derive(item: TokenStream) -> TokenStream {
     let mut diag = Diag::new();
+    let item = escape(item, Part::ItemAndAttributes);
     let expansion = match syn::parse2(item) {
         Ok(item) => {
             let mut input = Input::from_syn(item, &mut diag);

@@ -12,12 +12,13 @@ use syn::{Expr, Path, Token, Type};
 
 use super::store::check_store;
 use super::values::{
-    ON_WATCHDOG_DEATH, ORPHANS, RESTART, THREAD_PANIC, check_duration, check_function, check_guard,
-    check_hang_timeout, check_max_deaths, check_max_deaths_within, check_max_restarts,
+    ON_WATCHDOG_DEATH, ORPHANS, RESTART, THREAD_PANIC, Words, check_duration, check_function,
+    check_guard, check_hang_timeout, check_max_deaths, check_max_deaths_within, check_max_restarts,
     check_never_restart, check_stop_timeout, check_store_interval, check_word, parse_crate,
     parse_type,
 };
 use crate::diag::Diag;
+use crate::similar::similar;
 
 /// What the user asked for, as far as it could be read.
 #[derive(Default)]
@@ -29,7 +30,7 @@ pub(crate) struct Args {
     pub(crate) state: Option<Type>,
     /// The options that `ppair::Config` has too, in the order they were written.
     pub(crate) options: Vec<ConfigOption>,
-    seen: Vec<(Key, Ident)>,
+    seen: Vec<(&'static Key, Ident)>,
 }
 
 /// `max_restarts = 3`.
@@ -53,56 +54,54 @@ pub(crate) enum Value {
     OwnStore(TokenStream),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Key {
+/// An argument that there is.
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    /// A value, for a message.
+    example: &'static str,
+    reads: Reads,
+}
+
+/// How the value of an argument is read.
+#[derive(Clone, Copy)]
+enum Reads {
     Setup,
     Config,
-    State,
-    Restart,
-    NeverRestart,
-    MaxRestarts,
-    MaxEarlyExits,
-    MaxDeaths,
-    MaxDeathsWithin,
-    RestartDelay,
-    RestartDelayMax,
-    HealthyAfter,
-    HangTimeout,
-    StopTimeout,
-    OnWatchdogDeath,
-    Orphans,
-    ThreadPanic,
-    Guard,
-    Store,
-    StoreInterval,
     OnEvent,
+    State,
     Crate,
+    /// An option whose values have words.
+    Word(&'static Words),
+    /// Any other option.
+    Value(fn(&Expr, &mut Diag) -> Option<Value>),
 }
 
 impl Key {
-    const ALL: [Self; 22] = [
-        Self::Setup,
-        Self::Config,
-        Self::State,
-        Self::Restart,
-        Self::NeverRestart,
-        Self::MaxRestarts,
-        Self::MaxEarlyExits,
-        Self::MaxDeaths,
-        Self::MaxDeathsWithin,
-        Self::RestartDelay,
-        Self::RestartDelayMax,
-        Self::HealthyAfter,
-        Self::HangTimeout,
-        Self::StopTimeout,
-        Self::OnWatchdogDeath,
-        Self::Orphans,
-        Self::ThreadPanic,
-        Self::Guard,
-        Self::Store,
-        Self::StoreInterval,
-        Self::OnEvent,
-        Self::Crate,
+    /// All of them: an option more is a line more.
+    #[rustfmt::skip]
+    const ALL: &'static [Self] = &[
+        Self { name: "setup", example: "read_config", reads: Reads::Setup },
+        Self { name: "config", example: "read_options", reads: Reads::Config },
+        Self { name: "state", example: "Progress", reads: Reads::State },
+        Self { name: "restart", example: "\"always\"", reads: Reads::Word(&RESTART) },
+        Self { name: "never_restart", example: "[2, 64, 78]", reads: Reads::Value(check_never_restart) },
+        Self { name: "max_restarts", example: "3", reads: Reads::Value(check_max_restarts) },
+        Self { name: "max_early_exits", example: "3", reads: Reads::Value(check_max_restarts) },
+        Self { name: "max_deaths", example: "20", reads: Reads::Value(check_max_deaths) },
+        Self { name: "max_deaths_within", example: "\"1h\"", reads: Reads::Value(check_max_deaths_within) },
+        Self { name: "restart_delay", example: "\"250ms\"", reads: Reads::Value(check_duration) },
+        Self { name: "restart_delay_max", example: "\"2m\"", reads: Reads::Value(check_duration) },
+        Self { name: "healthy_after", example: "\"10s\"", reads: Reads::Value(check_duration) },
+        Self { name: "hang_timeout", example: "\"30s\"", reads: Reads::Value(check_hang_timeout) },
+        Self { name: "stop_timeout", example: "\"10s\"", reads: Reads::Value(check_stop_timeout) },
+        Self { name: "on_watchdog_death", example: "\"continue\"", reads: Reads::Word(&ON_WATCHDOG_DEATH) },
+        Self { name: "orphans", example: "\"keep\"", reads: Reads::Word(&ORPHANS) },
+        Self { name: "thread_panic", example: "\"crash\"", reads: Reads::Word(&THREAD_PANIC) },
+        Self { name: "guard", example: "true", reads: Reads::Value(check_guard) },
+        Self { name: "store", example: "\"file:/var/lib/service/state\"", reads: Reads::Value(check_store) },
+        Self { name: "store_interval", example: "\"100ms\"", reads: Reads::Value(check_store_interval) },
+        Self { name: "on_event", example: "report", reads: Reads::OnEvent },
+        Self { name: "crate", example: "::ppair", reads: Reads::Crate },
     ];
 
     /// How many of them are fields of `ppair::__private::Options`.
@@ -117,51 +116,14 @@ impl Key {
         options
     };
 
-    /// Whether it is a field of `ppair::__private::Options`.
-    const fn is_option(self) -> bool {
-        !matches!(
-            self,
-            Self::Setup | Self::Config | Self::State | Self::OnEvent | Self::Crate
-        )
+    /// Returns true if it is a field of `ppair::__private::Options`.
+    const fn is_option(&self) -> bool {
+        matches!(self.reads, Reads::Word(_) | Reads::Value(_))
     }
 
-    fn name(self) -> &'static str {
-        match self {
-            Self::Setup => "setup",
-            Self::Config => "config",
-            Self::State => "state",
-            Self::Restart => "restart",
-            Self::NeverRestart => "never_restart",
-            Self::MaxRestarts => "max_restarts",
-            Self::MaxEarlyExits => "max_early_exits",
-            Self::MaxDeaths => "max_deaths",
-            Self::MaxDeathsWithin => "max_deaths_within",
-            Self::RestartDelay => "restart_delay",
-            Self::RestartDelayMax => "restart_delay_max",
-            Self::HealthyAfter => "healthy_after",
-            Self::HangTimeout => "hang_timeout",
-            Self::StopTimeout => "stop_timeout",
-            Self::OnWatchdogDeath => "on_watchdog_death",
-            Self::Orphans => "orphans",
-            Self::ThreadPanic => "thread_panic",
-            Self::Guard => "guard",
-            Self::Store => "store",
-            Self::StoreInterval => "store_interval",
-            Self::OnEvent => "on_event",
-            Self::Crate => "crate",
-        }
-    }
-
-    fn placeholder(self) -> &'static str {
-        match self {
-            Self::Setup | Self::Config | Self::OnEvent | Self::Crate => "path",
-            Self::State => "type",
-            _ => "expr",
-        }
-    }
-
-    fn expected(self) -> String {
-        format!("expected `{} = <{}>`", self.name(), self.placeholder())
+    fn needs_value(&self) -> String {
+        let Self { name, example, .. } = self;
+        format!("`{name}` needs a value; write `{name} = {example}`")
     }
 }
 
@@ -179,19 +141,19 @@ impl Args {
     }
 
     /// Whether the key was written, even if its value could not be read.
-    pub(crate) fn has(&self, key: Key) -> bool {
-        self.seen.iter().any(|(seen, _)| *seen == key)
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.seen.iter().any(|(seen, _)| seen.name == key)
     }
 
     /// Whether the compiler could judge a parameter of this type: what `setup` returns is unknown
     /// if `setup` could not be read.
     pub(crate) fn can_provide(&self, ty: &Type) -> bool {
-        self.setup.is_some() || !self.has(Key::Setup) || !matches!(ty, Type::Reference(_))
+        self.setup.is_some() || !self.has("setup") || !matches!(ty, Type::Reference(_))
     }
 
     /// Whether anything of the crate `ppair` can be named.
     pub(crate) fn knows_crate(&self) -> bool {
-        self.crate_path.is_some() || !self.has(Key::Crate)
+        self.crate_path.is_some() || !self.has("crate")
     }
 
     /// The path of the crate `ppair`.
@@ -223,12 +185,12 @@ impl Args {
             return Err(input.error("expected `name = value`"));
         }
         let name = input.call(Ident::parse_any)?;
-        let Some(key) = Key::ALL.into_iter().find(|key| name == key.name()) else {
+        let Some(key) = Key::ALL.iter().find(|key| name == key.name) else {
             diag.push_at(name.span(), unknown_argument(&name));
             skip_value(input);
             return Ok(());
         };
-        if self.has(key) {
+        if self.has(key.name) {
             diag.push_at(name.span(), format!("duplicate `{name}` argument"));
             skip_value(input);
             return Ok(());
@@ -236,32 +198,26 @@ impl Args {
         self.see(key, &name, diag);
         if !input.peek(Token![=]) || input.peek(Token![==]) {
             skip_argument(input);
-            return Err(syn::Error::new(
-                name.span(),
-                format!("{}, found `{name}`", key.expected()),
-            ));
+            return Err(syn::Error::new(name.span(), key.needs_value()));
         }
         input.parse::<Token![=]>()?;
         if input.is_empty() || input.peek(Token![,]) {
-            return Err(syn::Error::new(
-                name.span(),
-                format!("{}, found `{name} =`", key.expected()),
-            ));
+            return Err(syn::Error::new(name.span(), key.needs_value()));
         }
         self.parse_value(key, name, input, diag)
     }
 
     /// Notes an argument. An option beside `config` would leave open which of them counts.
-    fn see(&mut self, key: Key, name: &Ident, diag: &mut Diag) {
+    fn see(&mut self, key: &'static Key, name: &Ident, diag: &mut Diag) {
         let mut exclude = |name: &Ident| {
             let message =
                 format!("`config` and `{name}` exclude each other; set it in the function");
             diag.push_at(name.span(), message);
         };
-        if key == Key::Config {
+        if key.name == "config" {
             let options = self.seen.iter().filter(|(key, _)| key.is_option());
             options.for_each(|(_, name)| exclude(name));
-        } else if key.is_option() && self.has(Key::Config) {
+        } else if key.is_option() && self.has("config") {
             exclude(name);
         }
         self.seen.push((key, name.clone()));
@@ -269,48 +225,34 @@ impl Args {
 
     fn parse_value(
         &mut self,
-        key: Key,
+        key: &'static Key,
         name: Ident,
         input: ParseStream<'_>,
         diag: &mut Diag,
     ) -> syn::Result<()> {
-        let value = match key {
-            Key::Setup => {
-                self.setup = check_function(key.name(), input.parse()?, diag);
+        let value = match key.reads {
+            Reads::Setup => {
+                self.setup = check_function(key.name, input.parse()?, diag);
                 return Ok(());
             }
-            Key::Config => {
-                self.config = check_function(key.name(), input.parse()?, diag);
+            Reads::Config => {
+                self.config = check_function(key.name, input.parse()?, diag);
                 return Ok(());
             }
-            Key::OnEvent => {
-                self.on_event = check_function(key.name(), input.parse()?, diag);
+            Reads::OnEvent => {
+                self.on_event = check_function(key.name, input.parse()?, diag);
                 return Ok(());
             }
-            Key::State => {
+            Reads::State => {
                 self.state = Some(parse_type(input)?);
                 return Ok(());
             }
-            Key::Crate => {
+            Reads::Crate => {
                 self.crate_path = Some(parse_crate(input)?);
                 return Ok(());
             }
-            Key::Restart => check_word(&RESTART, &input.parse()?, diag),
-            Key::OnWatchdogDeath => check_word(&ON_WATCHDOG_DEATH, &input.parse()?, diag),
-            Key::Orphans => check_word(&ORPHANS, &input.parse()?, diag),
-            Key::ThreadPanic => check_word(&THREAD_PANIC, &input.parse()?, diag),
-            Key::NeverRestart => check_never_restart(&input.parse()?, diag),
-            Key::MaxRestarts | Key::MaxEarlyExits => check_max_restarts(&input.parse()?, diag),
-            Key::MaxDeaths => check_max_deaths(&input.parse()?, diag),
-            Key::Guard => check_guard(&input.parse()?, diag),
-            Key::Store => check_store(key.name(), &input.parse()?, diag),
-            Key::StoreInterval => check_store_interval(&input.parse()?, diag),
-            Key::MaxDeathsWithin => check_max_deaths_within(&input.parse()?, diag),
-            Key::HangTimeout => check_hang_timeout(&input.parse()?, diag),
-            Key::StopTimeout => check_stop_timeout(&input.parse()?, diag),
-            Key::RestartDelay | Key::RestartDelayMax | Key::HealthyAfter => {
-                check_duration(&input.parse()?, diag)
-            }
+            Reads::Word(words) => check_word(words, &input.parse()?, diag),
+            Reads::Value(check) => check(&input.parse()?, diag),
         };
         if let Some(value) = value {
             self.options.push(ConfigOption { name, value });
@@ -320,13 +262,14 @@ impl Args {
 }
 
 fn unknown_argument(name: &Ident) -> String {
-    let known: Vec<_> = Key::ALL
-        .iter()
-        .map(|key| format!("`{}`", key.name()))
-        .collect();
+    let name = name.unraw().to_string();
+    let known: Vec<_> = Key::ALL.iter().map(|key| key.name).collect();
+    if let Some(meant) = similar(&name, &known) {
+        return format!("unknown argument `{name}`; did you mean `{meant}`?");
+    }
     format!(
-        "unknown argument `{name}`; expected one of: {}",
-        known.join(", ")
+        "unknown argument `{name}`; expected one of: `{}`",
+        known.join("`, `")
     )
 }
 

@@ -5,7 +5,7 @@ use quote::ToTokens;
 use syn::{FnArg, Safety, Type};
 
 use super::WORKER_MAIN;
-use super::args::{Args, Key};
+use super::args::Args;
 use super::attrs::{self, Attr};
 use super::input::MainFn;
 use super::pretty::compact;
@@ -115,7 +115,7 @@ fn check_parameters<'a>(main: &'a MainFn, args: &Args, diag: &mut Diag) -> Vec<P
             diag.push(&typed.ty, message);
         } else if cfgs.is_empty() && seen.contains(&name) {
             // Under a `cfg` the other one may not be there.
-            diag.push(&typed.ty, format!("duplicate parameter `{name}`"));
+            diag.push(&typed.ty, duplicate(&name));
         } else if repeats_state(&name, args) {
             let message = format!("duplicate parameter `{name}`; `state` already asks for it");
             diag.push(&typed.ty, message);
@@ -133,6 +133,22 @@ fn check_parameters<'a>(main: &'a MainFn, args: &Args, diag: &mut Diag) -> Vec<P
     parameters
 }
 
+fn duplicate(name: &str) -> String {
+    if is_called(name, "Checkpoint") {
+        format!(
+            "duplicate parameter `{name}`: a hard state is known by its type; wrap one of the two in a struct of its own"
+        )
+    } else {
+        format!("duplicate parameter `{name}`; remove one of the two")
+    }
+}
+
+/// Returns true if a type that is printed so is `name`, by whatever path, with arguments or without.
+fn is_called(ty: &str, name: &str) -> bool {
+    let path = ty.split('<').next().unwrap_or(ty);
+    path.rsplit("::").next() == Some(name)
+}
+
 /// What is wrong with a type that no trait needs to be asked about.
 fn wrong_form(ty: &Type, args: &Args) -> Option<String> {
     match ty {
@@ -141,11 +157,16 @@ fn wrong_form(ty: &Type, args: &Args) -> Option<String> {
         Type::ImplTrait(_) => Some("`main` must not be generic".to_owned()),
         Type::Reference(reference) => {
             let referent = compact(reference.elem.to_token_stream());
-            if reference.mutability.is_some() {
+            let is_handle = ["Checkpoint", "Worker"]
+                .iter()
+                .any(|name| is_called(&referent, name));
+            if is_handle && !args.has("setup") {
+                Some(format!("`main` takes this by value; write `{referent}`"))
+            } else if reference.mutability.is_some() {
                 Some(format!(
                     "expected a shared reference to what `setup` returned; write `&{referent}`"
                 ))
-            } else if args.has(Key::Setup) {
+            } else if args.has("setup") {
                 None
             } else {
                 Some(format!(

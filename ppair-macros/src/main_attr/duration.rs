@@ -21,6 +21,10 @@ impl Literal {
         if number.is_empty() || unit.starts_with(['.', ',', '_']) {
             return Err("expected a whole number and a unit, such as `\"250ms\"`".to_owned());
         }
+        if unit.is_empty() && number.bytes().all(|digit| digit == b'0') {
+            // No time needs no unit.
+            return Ok(Self::Millis(0));
+        }
         if unit.is_empty() {
             return Err(needs_unit(number));
         }
@@ -76,6 +80,7 @@ mod tests {
         assert_eq!(Literal::parse("2m"), Ok(Literal::Secs(120)));
         assert_eq!(Literal::parse("1h"), Ok(Literal::Secs(3600)));
         assert_eq!(Literal::parse(" 250 ms "), Ok(Literal::Millis(250)));
+        assert_eq!(Literal::parse("0"), Ok(Literal::Millis(0)));
         assert_eq!(Literal::parse("0s"), Ok(Literal::Secs(0)));
     }
 

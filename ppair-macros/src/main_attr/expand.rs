@@ -7,6 +7,7 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
+use syn::spanned::Spanned as _;
 use syn::{ReturnType, Type};
 
 use super::WORKER_MAIN;
@@ -107,7 +108,7 @@ pub(crate) fn expand_worker_main(main: &MainFn, args: &Args) -> TokenStream {
 /// program runs, and typed as fields of a plain struct.
 fn expand_config(args: &Args) -> TokenStream {
     let krate = args.crate_path();
-    let name = match (args.has(Key::Config), args.options.is_empty()) {
+    let name = match (args.has("config"), args.options.is_empty()) {
         (false, false) => config_name().to_token_stream(),
         (false, true) => {
             let name = config_name();
@@ -159,7 +160,7 @@ fn expand_new(args: &Args) -> (TokenStream, TokenStream) {
             quote!(#krate::__private::configured(#config))
         }
         // Its value could not be read, which is said.
-        None if args.has(Key::Config) => quote!(#krate::Pair::new(#krate::Config::DEFAULT)),
+        None if args.has("config") => quote!(#krate::Pair::new(#krate::Config::DEFAULT)),
         None => {
             let config = config_name();
             quote!(#krate::Pair::new(#config))
@@ -194,12 +195,15 @@ pub(crate) fn expand_prepare(args: &Args, parameters: &[Parameter<'_>]) -> Prepa
         None => quote!(let #mut_token #pair = #new;),
         Some(function) => {
             let setup = local("setup");
+            // What is wrong with its return type is said there.
+            let at = Span::call_site().located_at(function.span());
+            let attach = Ident::new("attach", at);
             // The glob stays in a block of its own, where no token of the user's can meet it.
             quote! {
                 let #setup: fn() -> _ = #function;
                 let #mut_token #pair = {
                     use #krate::__private::*;
-                    (&&#krate::__private::SetupOf(#setup)).attach(#new)
+                    (&&&#krate::__private::SetupOf(#setup)).#attach(#new)
                 };
             }
         }

@@ -10,6 +10,7 @@ use syn::{Signature, Visibility};
 
 use super::attrs::Attr;
 use crate::diag::Diag;
+use crate::edition::{Part, escape};
 
 /// What the attribute stands on.
 pub(crate) enum Input {
@@ -50,7 +51,7 @@ impl Input {
             let body: TokenTree = input.parse()?;
             Ok((attrs, vis, sig, body))
         })
-        .parse2(item.clone());
+        .parse2(escape_header(item.clone()));
         match parsed {
             Ok((attrs, vis, sig, body)) => match block(body) {
                 Some(body) => {
@@ -72,6 +73,15 @@ impl Input {
             }
         }
     }
+}
+
+/// Escapes all but the body, of which no token is touched.
+fn escape_header(item: TokenStream) -> TokenStream {
+    let mut header: Vec<TokenTree> = item.into_iter().collect();
+    let body = header.pop();
+    let mut escaped = escape(header.into_iter().collect(), Part::Item);
+    escaped.extend(body);
+    escaped
 }
 
 /// The block that `token` is, also if `macro_rules!` forwarded it in an invisible group.

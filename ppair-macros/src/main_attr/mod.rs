@@ -19,6 +19,7 @@ use proc_macro2::TokenStream;
 use self::args::Args;
 use self::input::Input;
 use crate::diag::Diag;
+use crate::edition::{Part, escape};
 
 /// The name of the nested function that holds the user's body.
 ///
@@ -29,7 +30,7 @@ const WORKER_MAIN: &str = "__ppair_worker_main";
 
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut diag = Diag::new();
-    let args = Args::parse(args, &mut diag);
+    let args = Args::parse(escape(args, Part::Arguments), &mut diag);
     match Input::parse(item, &mut diag) {
         Input::Other(item) => {
             let mut tokens = diag.finish();
@@ -42,7 +43,13 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
                 diag.finish();
                 expand::expand(&main, &args, &parameters)
             } else {
-                fallback::expand(&main, &args, &parameters, &diag.finish())
+                let errors = if main.sig.receiver().is_some() {
+                    // In an implementation, which has no unnamed constant.
+                    diag.finish_bare()
+                } else {
+                    diag.finish()
+                };
+                fallback::expand(&main, &args, &parameters, &errors)
             }
         }
     }

@@ -1,15 +1,17 @@
 //! The option `store`: the name of a store that ppair has, or the function that makes one of the user's own.
 
+mod meant;
+
 use quote::ToTokens as _;
 use syn::ext::IdentExt as _;
 use syn::{Expr, ExprLit, Ident, Lit};
 
 use super::args::Value;
-use super::values::{called, kind, peel};
+use super::values::{called, is_async, kind, peel};
 use crate::diag::Diag;
 
 /// A literal is checked here, as far as ppair would refuse it whatever its features are. Of the rest the compiler judges the type.
-pub(crate) fn check_store(key: &str, value: &Expr, diag: &mut Diag) -> Option<Value> {
+pub(crate) fn check_store(value: &Expr, diag: &mut Diag) -> Option<Value> {
     let message = match peel(value) {
         Expr::Lit(ExprLit {
             lit: Lit::Str(text),
@@ -22,7 +24,8 @@ pub(crate) fn check_store(key: &str, value: &Expr, diag: &mut Diag) -> Option<Va
             "expected a string, such as `\"file:/var/lib/service\"`, or the path of a function, found {}",
             kind(lit)
         ),
-        Expr::Call(call) => called(key, call),
+        Expr::Call(call) => called("store", call),
+        value if is_async(value) => "`store` must not be async".to_owned(),
         Expr::Closure(_) => return Some(Value::OwnStore(value.to_token_stream())),
         Expr::Path(path) => {
             let last = path.path.segments.last();
@@ -51,10 +54,13 @@ fn check_name(name: &str) -> Result<(), String> {
         return Ok(());
     }
     let unknown = || {
-        Err(format!(
-            "unknown store `{name}`; expected one of: `memory`, `shm:NAME`, `file:PATH`, `sqlite:PATH`, `postgres:URL`",
-            name = name.escape_debug()
-        ))
+        let shown = name.escape_debug();
+        Err(match meant::meant(name) {
+            Some(meant) => format!("unknown store `{shown}`; did you mean `{meant}`?"),
+            None => format!(
+                "unknown store `{shown}`; expected one of: `memory`, `shm:NAME`, `file:PATH`, `sqlite:PATH`, `postgres:URL`"
+            ),
+        })
     };
     let Some((scheme, rest)) = name.split_once(':') else {
         return unknown();
@@ -72,13 +78,13 @@ fn check_name(name: &str) -> Result<(), String> {
             }
             Err("expected a name without a slash behind `shm:`, of 1 to 240 bytes".to_owned())
         }
-        "file" | "sqlite" if rest.is_empty() || rest.contains('\0') => {
-            Err(format!("expected the path of a file behind `{scheme}:`"))
+        "file" | "sqlite" => {
+            meant::check_path(scheme, rest).map_err(|expected| format!("expected {expected}"))
         }
         "postgres" | "postgresql" if rest.is_empty() => Err(format!(
             "expected the address of a server behind `{scheme}:`"
         )),
-        "file" | "sqlite" | "postgres" | "postgresql" => Ok(()),
+        "postgres" | "postgresql" => Ok(()),
         _ => unknown(),
     }
 }
@@ -114,9 +120,6 @@ mod tests {
         for (name, message) in [
             ("", "unknown store ``; expected one of: `memory`, "),
             ("disk", "unknown store `disk`; expected one of: `memory`, "),
-            ("/var/lib/state", "unknown store `/var/lib/state`; "),
-            ("Memory", "unknown store `Memory`; "),
-            ("memory:", "unknown store `memory:`; "),
             ("disk:/x\n", "unknown store `disk:/x\\n`; "),
             ("file:", file),
             ("file:a\0b", file),

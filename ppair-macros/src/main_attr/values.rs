@@ -9,6 +9,7 @@ use super::args::Value;
 use super::duration::{self, Literal};
 use super::pretty::compact;
 use crate::diag::Diag;
+use crate::similar::similar;
 
 /// An option that is an enum of the crate `ppair`, whose values have words.
 pub(crate) struct Words {
@@ -56,16 +57,32 @@ pub(crate) fn check_function(key: &str, value: Expr, diag: &mut Diag) -> Option<
         Expr::Lit(ExprLit { lit, .. }) => {
             format!("expected the path of a function, found {}", kind(lit))
         }
+        value if is_async(value) => format!("`{key}` must not be async"),
         _ => return Some(value),
     };
     diag.push(&value, message);
     None
 }
 
+/// Returns true if it is written as a future, or as a closure that returns one.
+pub(crate) fn is_async(value: &Expr) -> bool {
+    match value {
+        Expr::Closure(closure) => closure.asyncness.is_some(),
+        Expr::Async(_) => true,
+        _ => false,
+    }
+}
+
 /// What to say of a function that is called where it should be named.
 pub(crate) fn called(key: &str, call: &ExprCall) -> String {
     let function = compact(call.func.to_token_stream());
-    format!("expected the path of a function, found a call; write `{key} = {function}`")
+    if call.args.is_empty() {
+        return format!(
+            "expected the path of a function, found a call; write `{key} = {function}`"
+        );
+    }
+    let call = compact(call.to_token_stream());
+    format!("expected the path of a function, found a call; write `{key} = || {call}`")
 }
 
 pub(crate) fn parse_type(input: ParseStream<'_>) -> syn::Result<Type> {
@@ -106,18 +123,20 @@ pub(crate) fn check_word(words: &Words, value: &Expr, diag: &mut Diag) -> Option
         return Some(Value::Expr(value.to_token_stream()));
     };
     let written = text.value();
-    let known = words.variants.iter().find(|(word, _)| *word == written);
+    // systemd writes `on-failure`.
+    let plain = written.replace('-', "_");
+    let known = words.variants.iter().find(|(word, _)| *word == plain);
     let Some((_, variant)) = known else {
-        let known: Vec<_> = words
-            .variants
-            .iter()
-            .map(|(word, _)| format!("`{word}`"))
-            .collect();
-        let (what, known) = (words.what, known.join(", "));
-        diag.push(
-            text,
-            format!("unknown {what} `{written}`; expected one of: {known}"),
-        );
+        let known: Vec<_> = words.variants.iter().map(|(word, _)| *word).collect();
+        let (what, shown) = (words.what, written.escape_debug());
+        let message = match similar(&written, &known) {
+            Some(meant) => format!("unknown {what} `{shown}`; did you mean `{meant}`?"),
+            None => format!(
+                "unknown {what} `{shown}`; expected one of: `{}`",
+                known.join("`, `")
+            ),
+        };
+        diag.push(text, message);
         return None;
     };
     Some(Value::Variant {
@@ -127,6 +146,26 @@ pub(crate) fn check_word(words: &Words, value: &Expr, diag: &mut Diag) -> Option
 }
 
 pub(crate) fn check_max_restarts(value: &Expr, diag: &mut Diag) -> Option<Value> {
+    if let Expr::Lit(ExprLit {
+        lit: Lit::Int(number),
+        ..
+    }) = peel(value)
+    {
+        // A lint of rustc's says so too, but only where nothing else is wrong, and it can be allowed.
+        if number
+            .base10_parse::<u128>()
+            .is_ok_and(|number| number > u128::from(u32::MAX))
+        {
+            diag.push(
+                number,
+                format_args!(
+                    "expected 0 to {}; for no limit write `\"unlimited\"`",
+                    u32::MAX
+                ),
+            );
+            return None;
+        }
+    }
     let Some(text) = string(value) else {
         return Some(Value::Expr(value.to_token_stream()));
     };
@@ -185,11 +224,19 @@ pub(crate) fn check_guard(value: &Expr, diag: &mut Diag) -> Option<Value> {
     let Expr::Lit(ExprLit { lit, .. }) = peel(value) else {
         return Some(Value::Expr(value.to_token_stream()));
     };
-    if matches!(lit, Lit::Bool(_)) {
-        return Some(Value::Expr(value.to_token_stream()));
+    let text = match lit {
+        Lit::Bool(_) => return Some(Value::Expr(value.to_token_stream())),
+        Lit::Str(text) => text.value(),
+        _ => String::new(),
+    };
+    match &*text {
+        "on" | "true" => Some(Value::Expr(quote!(true))),
+        "off" | "false" => Some(Value::Expr(quote!(false))),
+        _ => {
+            diag.push(lit, "expected `true` or `false`");
+            None
+        }
     }
-    diag.push(lit, "expected `true` or `false`");
-    None
 }
 
 pub(crate) fn check_duration(value: &Expr, diag: &mut Diag) -> Option<Value> {
@@ -215,6 +262,7 @@ pub(crate) fn check_stop_timeout(value: &Expr, diag: &mut Diag) -> Option<Value>
 
 pub(crate) fn check_hang_timeout(value: &Expr, diag: &mut Diag) -> Option<Value> {
     match string(value).map(LitStr::value).as_deref() {
+        _ if is_zero(value) => Some(Value::Expr(quote!(::core::option::Option::None))),
         Some("off") => Some(Value::Expr(quote!(::core::option::Option::None))),
         Some(text) if is_word(text) => {
             let message = "expected a whole number and a unit, such as `\"250ms\"`; \
@@ -228,7 +276,6 @@ pub(crate) fn check_hang_timeout(value: &Expr, diag: &mut Diag) -> Option<Value>
 
 pub(crate) fn check_store_interval(value: &Expr, diag: &mut Diag) -> Option<Value> {
     match string(value).map(LitStr::value).as_deref() {
-        Some("0") => Some(Value::Expr(quote!(::core::time::Duration::ZERO))),
         Some(text) if is_word(text) => {
             let message = "expected a whole number and a unit, such as `\"250ms\"`; \
                            to store each commit at once write `\"0\"`";
@@ -236,6 +283,21 @@ pub(crate) fn check_store_interval(value: &Expr, diag: &mut Diag) -> Option<Valu
             None
         }
         _ => check_duration(value, diag),
+    }
+}
+
+/// Returns true if `value` is a duration of no length, with a unit or without.
+fn is_zero(value: &Expr) -> bool {
+    match peel(value) {
+        Expr::Lit(ExprLit {
+            lit: Lit::Int(number),
+            ..
+        }) => number.base10_digits() == "0",
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(text),
+            ..
+        }) => Literal::parse(&text.value()).is_ok_and(|literal| !literal.is_at_least(1)),
+        _ => false,
     }
 }
 
@@ -258,6 +320,15 @@ fn check_duration_from(least: u64, value: &Expr, diag: &mut Diag) -> Option<Toke
             ),
             Err(message) => (text.to_token_stream(), message),
         },
+        Lit::Int(number) if number.base10_digits() == "0" => {
+            if least == 0 {
+                return Some(quote!(::core::time::Duration::ZERO));
+            }
+            (
+                number.to_token_stream(),
+                format!("expected a duration of at least `\"{least}ms\"`"),
+            )
+        }
         Lit::Int(number) => (
             number.to_token_stream(),
             duration::needs_unit(number.base10_digits()),

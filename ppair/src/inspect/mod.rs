@@ -50,6 +50,12 @@ pub struct Live {
     pub source: Source,
 }
 
+/// The one of `known` that `written` was most likely meant to be.
+#[must_use]
+pub fn similar<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
+    crate::similar::similar(written, known)
+}
+
 /// Why something could not be done: what is wrong, where, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error(String);

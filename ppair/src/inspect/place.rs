@@ -89,7 +89,7 @@ impl Place {
         if object.symlink_metadata().is_err() {
             return Err(Error::new(format_args!(
                 "there is no file {name} and no shared memory object {name} ({}): name a store's file, a database, or \
-                 the process id of a watch dog or worker",
+                 the process id of a watch dog or worker, for which there is `ppair status` too",
                 object.display()
             )));
         }

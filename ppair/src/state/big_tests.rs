@@ -680,3 +680,70 @@ fn the_last_words_of_a_thread_may_be_a_commit() {
     }
     assert_eq!(table.get(|table| &table.total), 9);
 }
+
+/// In each closure that a checkpoint runs, without an `AssertUnwindSafe`. Then another thread commits.
+fn panics_cost_nothing<T>(change: fn(&mut T))
+where
+    T: HardState + Default + PartialEq + Send,
+{
+    let segment = segment::<T>();
+    let checkpoint = enter::<T>(segment, 1);
+    checkpoint.update(change);
+    let closures: [&(dyn Fn(&Checkpoint<T>) + std::panic::RefUnwindSafe); 7] = [
+        &|c| {
+            c.update(|value| {
+                change(value);
+                panic!("half-way");
+            });
+        },
+        &|c| {
+            c.patch(
+                |value| value,
+                |value| {
+                    change(value);
+                    panic!("half-way");
+                },
+            );
+        },
+        &|c| c.patch(|_: &T| -> &T { panic!("half-way") }, change),
+        &|c| {
+            c.edit(|edit| {
+                edit.patch(|value| value, change);
+                panic!("half-way");
+            });
+        },
+        &|c| {
+            c.read(|_| panic!("half-way"));
+        },
+        &|c| {
+            c.read(|_| c.read(|_| panic!("half-way")));
+        },
+        &|c| {
+            c.update(|_| c.read(|_| panic!("half-way")));
+        },
+    ];
+    for closure in closures {
+        let (value, generation) = (checkpoint.load(), checkpoint.generation());
+        assert!(catch_unwind(|| closure(&checkpoint)).is_err());
+        assert!(checkpoint.load() == value && checkpoint.generation() == generation);
+        let other = checkpoint.clone();
+        in_time(move || other.update(change));
+        assert_eq!(checkpoint.generation(), generation + 1);
+        assert!(checkpoint.load() != value);
+        assert_eq!(
+            checkpoint.stored(),
+            Stored::of(&checkpoint.load(), generation + 1)
+        );
+    }
+    let next = enter::<T>(segment, 2);
+    assert!(next.load() == checkpoint.load());
+}
+
+#[test]
+fn a_panic_in_a_closure_costs_nothing_and_needs_no_assertion() {
+    panics_cost_nothing::<u64>(|value| *value += 1);
+    panics_cost_nothing::<Table>(|table| {
+        table.rows[ROWS - 1].hits += 1;
+        table.total += 1;
+    });
+}

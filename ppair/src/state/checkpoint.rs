@@ -1,6 +1,7 @@
 //! `Checkpoint<T>`: the user's handle on a hard state. This file makes the two steps between a `T` and the bytes of a slot.
 
 use core::mem::MaybeUninit;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -109,6 +110,15 @@ unsafe impl<T: HardState + Send> Send for Shared<T> {}
 // SAFETY: as for `Send`: a shared `T` is only ever read, and it has no interior mutability (the contract of `HardState`).
 // The shared memory is accessed through atomics only.
 unsafe impl<T: HardState + Send> Sync for Shared<T> {}
+
+// A panic in a closure of the user's leaves the value that was committed last, and gives back the turn: a commit is all or nothing.
+// Nothing in here is half-changed that a later call would see.
+impl<T: HardState> UnwindSafe for Checkpoint<T> {}
+impl<T: HardState> RefUnwindSafe for Checkpoint<T> {}
+
+assert_impl_all!(Checkpoint<u64>: UnwindSafe, RefUnwindSafe);
+assert_impl_all!(crate::Worker: UnwindSafe, RefUnwindSafe);
+assert_impl_all!(crate::Heart: UnwindSafe, RefUnwindSafe);
 
 /// Who this process is.
 #[derive(Clone, Copy, Debug)]

@@ -11,7 +11,7 @@ use super::descriptor::Descriptor;
 use super::differences::Differences;
 use super::layout::{Invalid, Layout};
 use plan::{Base, Planner};
-use same::same;
+use same::{renamed, same};
 use steps::Step;
 
 /// How stored bytes become a value of a type.
@@ -25,12 +25,13 @@ pub(crate) struct Fit {
 #[derive(Debug)]
 enum How {
     /// The bytes are a value as they are.
-    Unchanged,
+    Unchanged { renamed: Vec<String> },
     /// They are taken over part by part.
     Evolved {
         steps: Vec<Step>,
         dropped: Vec<String>,
         added: Vec<String>,
+        renamed: Vec<String>,
         /// Migrations of types inside.
         migrations: usize,
     },
@@ -49,7 +50,9 @@ impl Fit {
             how,
         };
         if let Some(link) = links.iter().position(|link| same(stored, link)) {
-            return Ok(to(link, How::Unchanged));
+            let mut renames = Vec::new();
+            renamed(stored, links[link], "", &mut renames);
+            return Ok(to(link, How::Unchanged { renamed: renames }));
         }
         let mut missing = Vec::new();
         for (number, link) in links.iter().enumerate() {
@@ -65,6 +68,7 @@ impl Fit {
                     steps,
                     dropped,
                     added,
+                    renamed,
                     migrations,
                     missing: _,
                 } = planner;
@@ -74,6 +78,7 @@ impl Fit {
                         steps,
                         dropped,
                         added,
+                        renamed,
                         migrations,
                     },
                 ));
@@ -101,13 +106,13 @@ impl Fit {
 
     /// Whether the bytes are taken over as they are.
     pub(crate) fn is_unchanged(&self) -> bool {
-        self.chain.len() == 1 && matches!(self.how, How::Unchanged)
+        self.chain.len() == 1 && matches!(self.how, How::Unchanged { .. })
     }
 
     /// The fields whose stored values are not taken over.
     pub(crate) fn dropped(&self) -> &[String] {
         match &self.how {
-            How::Unchanged => &[],
+            How::Unchanged { .. } => &[],
             How::Evolved { dropped, .. } => dropped,
         }
     }
@@ -115,15 +120,22 @@ impl Fit {
     /// The fields for which nothing was stored.
     pub(crate) fn added(&self) -> &[String] {
         match &self.how {
-            How::Unchanged => &[],
+            How::Unchanged { .. } => &[],
             How::Evolved { added, .. } => added,
+        }
+    }
+
+    /// The fields and variants that have another name than they were stored under, as `was -> is`.
+    pub(crate) fn renamed(&self) -> &[String] {
+        match &self.how {
+            How::Unchanged { renamed } | How::Evolved { renamed, .. } => renamed,
         }
     }
 
     /// How many migrations of the user's lead to the value, those of types inside counted too.
     pub(crate) fn migrations(&self) -> usize {
         let inside = match self.how {
-            How::Unchanged => 0,
+            How::Unchanged { .. } => 0,
             How::Evolved { migrations, .. } => migrations,
         };
         self.chain.len() - 1 + inside
@@ -136,7 +148,7 @@ impl Fit {
     /// If there is a value in them that its type does not have.
     pub(crate) fn check(&self, stored: &[u8]) -> Result<(), Invalid> {
         match &self.how {
-            How::Unchanged => self.oldest().validate(stored),
+            How::Unchanged { .. } => self.oldest().validate(stored),
             How::Evolved { steps, .. } => steps::check(steps, stored),
         }
     }
@@ -168,7 +180,7 @@ impl Fit {
     fn begin(&self, stored: &[u8], initial: Initial<'_>) -> Result<Vec<u8>, Invalid> {
         let layout = self.oldest();
         let mut bytes = match &self.how {
-            How::Unchanged => stored.to_vec(),
+            How::Unchanged { .. } => stored.to_vec(),
             How::Evolved { steps, .. } => {
                 let mut bytes = vec![0; layout.size()];
                 if self.chain.len() == 1 {

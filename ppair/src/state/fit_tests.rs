@@ -56,6 +56,9 @@ fn only_what_says_its_earlier_names_is_taken_under_another_name() {
         Field::new("hits", 8, U64),
     ];
     static NEW: Layout = Layout::structure("Progress", 16, 8, FIELDS).formerly(&["State"]);
+    let fit = Fit::of(&(&OLD).into(), &NEW).unwrap();
+    assert!(fit.is_unchanged());
+    assert_eq!(fit.renamed(), ["next -> number"]);
     static SILENT: Layout = Layout::structure("Progress", 16, 8, FIELDS);
     static FIELD_SILENT: Layout = Layout::structure(
         "State",
@@ -219,6 +222,7 @@ fn an_enum_that_evolves_keeps_its_variants_by_name() {
             .map(|bytes| u16::from_ne_bytes([bytes[0], bytes[1]]))
     };
     assert_eq!((map(-1), map(1)), (Ok(2), Ok(700)));
+    assert_eq!(fit.renamed(), ["Low -> Bottom"]);
     let gone = map(3).unwrap_err().to_string();
     assert_eq!(
         gone,
@@ -446,4 +450,30 @@ fn an_invalid_value_is_found_by_checking_wherever_it_is() {
     // What is dropped need not be valid.
     assert_eq!(fit.check(&[1, 7, 0, 9]), Ok(()));
     assert_eq!(fit.check(&[1, 0, 2, 0]).unwrap_err().path(), "[].on");
+}
+
+#[test]
+fn what_was_renamed_is_told_with_the_way_to_it() {
+    const ROW: Layout = Layout::structure("Row", 4, 4, &[Field::new("us", 0, U32)]);
+    const NEW_ROW: Layout = Layout::structure(
+        "Row",
+        4,
+        4,
+        &[Field::new("microseconds", 0, U32).formerly(&["us"])],
+    );
+    static ROWS: Layout = Layout::vector(&ROW, 2);
+    static NEW_ROWS: Layout = Layout::vector(&NEW_ROW, 2);
+    static STORED: Layout = Layout::structure("State", 12, 4, &[Field::new("rows", 0, ROWS)]);
+    const FIELDS: &[Field] = &[
+        Field::new("lines", 0, NEW_ROWS).formerly(&["rows"]),
+        Field::new("more", 12, U32),
+    ];
+    static NEW: Layout = Layout::structure("State", 16, 4, FIELDS).evolving();
+    let fit = Fit::of(&(&STORED).into(), &NEW).unwrap();
+    assert_eq!(
+        fit.renamed(),
+        ["rows -> lines", "lines[].us -> lines[].microseconds"]
+    );
+    assert_eq!(fit.added(), ["more"]);
+    assert!(fit.dropped().is_empty());
 }

@@ -75,6 +75,21 @@ impl Restored {
     pub fn added(&self) -> &[String] {
         self.fit.as_ref().map_or(&[], Fit::added)
     }
+
+    /// The fields and variants that were stored under a name that they had earlier (`#[hard(was = "..")]`), each as `was -> is`, such as
+    /// `rows[].us -> rows[].microseconds`. Each is named once, however often it is there.
+    ///
+    /// ```no_run
+    /// # fn show(worker: &ppair::Worker) {
+    /// for restored in worker.restored() {
+    ///     println!("renamed: {}", restored.renamed().join(", "));
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn renamed(&self) -> &[String] {
+        self.fit.as_ref().map_or(&[], Fit::renamed)
+    }
 }
 
 /// All that the pair was given.

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::path::{Path, PathBuf};
 
-use super::Store;
+use super::{Store, meant};
 
 /// What the option `store` says: a name, or a function that makes one.
 #[derive(Clone, Copy)]
@@ -137,14 +137,16 @@ impl Place {
         if text == "memory" {
             return Ok(Self::Memory);
         }
-        let expected = || Err(Choice::EXPECTED.to_owned());
+        let expected = || {
+            let meant = meant::meant(&hide_password(text))
+                .map(|meant| format!("; did you mean `{meant}`?"));
+            Err(Choice::EXPECTED.to_owned() + &meant.unwrap_or_default())
+        };
         let Some((scheme, rest)) = text.split_once(':') else {
             return expected();
         };
         let path = || {
-            if rest.is_empty() || rest.contains('\0') {
-                return Err(format!("the path of a file behind `{scheme}:`"));
-            }
+            meant::check_path(scheme, rest)?;
             Ok(PathBuf::from(rest))
         };
         match scheme {

@@ -6,6 +6,7 @@ pub(crate) mod claim;
 pub(crate) mod file;
 pub(crate) mod holder;
 pub(crate) mod lock;
+mod meant;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

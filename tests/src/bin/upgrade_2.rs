@@ -87,6 +87,34 @@ mod added {
     }
 }
 
+mod evolved {
+    use super::{HardState, Text};
+
+    #[derive(Clone, Copy, Debug, Default, HardState)]
+    #[hard(evolve)]
+    #[repr(u8)]
+    enum Mode {
+        #[default]
+        Idle = 1,
+        #[hard(was = "Busy")]
+        Working,
+    }
+
+    #[derive(Clone, Copy, Debug, Default, HardState)]
+    #[hard(evolve)]
+    #[repr(C)]
+    pub(crate) struct Progress {
+        #[hard(was = "next")]
+        pub(crate) following: u32,
+        #[hard(default = 500)]
+        limit: u32,
+        #[hard(was = "hits")]
+        visits: u64,
+        mode: Mode,
+        name: Text<8>,
+    }
+}
+
 mod dropped {
     use super::{HardState, Text};
 
@@ -263,6 +291,7 @@ fn main() {
         Some("exact") => serve::<exact::Progress>(&file, |progress| progress.next += 1),
         Some("renamed") => serve::<renamed::Position>(&file, |position| position.following += 1),
         Some("added") => serve::<added::Progress>(&file, |progress| progress.next += 1),
+        Some("evolved") => serve::<evolved::Progress>(&file, |progress| progress.following += 1),
         Some("dropped") => serve::<dropped::Progress>(&file, |progress| progress.next += 1),
         Some("reordered") => serve::<reordered::Progress>(&file, |progress| progress.next += 1),
         Some("retyped") => serve::<retyped::Progress>(&file, |progress| progress.next += 1),

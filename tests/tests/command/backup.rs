@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use super::{check, commit, fresh, json_of, pair, refused, run, text};
+use ppair_tests::Fixture;
+
+use super::{COMMAND, check, commit, fresh, json_of, pair, refused, run, text};
 
 #[test]
 fn a_backup_is_a_store_and_goes_into_any() {
@@ -48,8 +50,14 @@ fn a_backup_is_a_store_and_goes_into_any() {
         assert_eq!(check(&states(store)), [20, 20]);
         // Without its scheme too.
         assert_eq!(check(&states(path)), [20, 20]);
-        let done = run(["import", text(&backup), store]).stdout;
-        assert_eq!(done[0], "Kinds: generation 20 is there already");
+        let end = Fixture::new(COMMAND)
+            .args(["import", text(&backup), store])
+            .run();
+        end.expect_code(1);
+        assert_eq!(end.stdout[0], "Kinds: generation 20 is there already");
+        let said = &end.stderr[0];
+        assert!(said.starts_with("ppair: nothing was imported: "), "{said}");
+        assert!(said.contains("import an earlier backup"), "{said}");
         let done = run(["import", text(&later), store]).stdout;
         assert_eq!(
             done[0],
@@ -84,7 +92,10 @@ fn a_store_that_is_held_is_not_imported_into() {
         "{refusal}"
     );
     drop(held);
-    run(["import", text(&backup), &store]);
+    let end = Fixture::new(COMMAND)
+        .args(["import", text(&backup), &store])
+        .run();
+    assert!(end.stderr[0].contains("nothing was imported"), "{end:?}");
     pair.close_stdin();
     pair.finish().expect_code(0);
 }

@@ -154,7 +154,12 @@ fn what_is_no_pair_and_no_store_is_told_so() {
 fn wrong_arguments_are_told_with_exit_status_two() {
     for (arguments, reason) in [
         (&[][..], "a command is missing; `ppair help` tells"),
-        (&["watch"], "there is no command \"watch\""),
+        (&["watch"], "there is no command \"watch\", but inspect, "),
+        (&["inspct"], "did you mean `ppair inspect`?"),
+        (
+            &["status", "file:jobs.state"],
+            "is no process id; for a store use `ppair inspect file:jobs.state`",
+        ),
         (
             &["inspect"],
             "SOURCE is missing; `ppair help inspect` tells",

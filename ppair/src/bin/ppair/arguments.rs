@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lexopt::{Arg, Parser, ValueExt};
 
@@ -66,7 +66,8 @@ const IMPORT: &str = "\
 usage: ppair import [--dry-run] [--json] FILE STORE
 
 Puts the hard states of a backup (or of anything else that `ppair inspect` reads) into a store, which no pair may hold meanwhile. What the
-store has of the same names is set aside there; what it has of other names stays.
+store has of the same names is set aside there; what it has of other names stays. If the store has all of it already, nothing is imported, and
+that is a failure.
 
 STORE is `file:PATH`, `shm:NAME`, `sqlite:PATH` or `postgres:URL`, as the option `store` has it.
 
@@ -205,14 +206,17 @@ fn find(name: &OsString) -> Result<&'static Shape, Wrong> {
     let found = SHAPES.iter().find(|shape| name == shape.command);
     found.ok_or_else(|| {
         let known: Vec<_> = SHAPES.iter().map(|shape| shape.command).collect();
-        let known = known.join(", ");
-        wrong(
-            format_args!(
-                "there is no command {:?}, but {known}",
-                name.to_string_lossy()
+        let name = name.to_string_lossy();
+        match ppair::inspect::similar(&name, &known) {
+            Some(meant) => wrong(
+                format_args!("there is no command {name:?}; did you mean `ppair {meant}`?"),
+                None,
             ),
-            None,
-        )
+            None => wrong(
+                format_args!("there is no command {name:?}, but {}", known.join(", ")),
+                None,
+            ),
+        }
     })
 }
 
@@ -283,8 +287,7 @@ impl Given {
             "status" => {
                 let pid = text(0)?;
                 let number = pid.parse().ok().filter(|pid| *pid > 0);
-                let number =
-                    number.ok_or_else(|| wrong(format_args!("{pid:?} is no process id"), of))?;
+                let number = number.ok_or_else(|| wrong(no_process(&pid), of))?;
                 Command::Status {
                     pid: number,
                     json: self.json,
@@ -303,6 +306,18 @@ impl Given {
             },
         })
     }
+}
+
+/// What to say of something else than a process id.
+fn no_process(given: &str) -> String {
+    let is_store = given.contains([':', '/']) || Path::new(given).exists();
+    let instead = if is_store {
+        format!("for a store use `ppair inspect {given}`")
+    } else {
+        "name the watch dog or the worker of a pair, which its line `ppair event=started` tells"
+            .to_owned()
+    };
+    format!("{given:?} is no process id; {instead}")
 }
 
 fn wrong(what: impl Display, command: Option<&'static str>) -> Wrong {

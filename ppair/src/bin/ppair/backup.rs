@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use ppair::inspect::{self, Step};
+use ppair::inspect::{self, Import, Step};
 
 use crate::Failure;
 use crate::json::Json;
@@ -62,7 +62,8 @@ pub(crate) fn import(
             ("dry_run", Json::Bool(dry_run)),
             ("states", Json::List(states.collect())),
         ]);
-        return object.print(out);
+        object.print(out)?;
+        return some_was_imported(backup, &import);
     }
     let would = if dry_run { "would be " } else { "" };
     for step in &import.steps {
@@ -81,7 +82,20 @@ pub(crate) fn import(
             }
         }
     }
-    Ok(())
+    some_was_imported(backup, &import)
+}
+
+/// Fails if all that the backup has is in the store as it is.
+fn some_was_imported(backup: &str, import: &Import) -> Result<(), Failure> {
+    let mut given = import.steps.iter().filter(|step| step.new.is_some());
+    if given.clone().next().is_none() || given.any(|step| !step.same) {
+        return Ok(());
+    }
+    Err(Failure::Could(format!(
+        "nothing was imported: {} has the same checkpoints already; to go back to earlier ones, import an earlier \
+         backup than {backup}",
+        import.store
+    )))
 }
 
 fn word(step: &Step) -> &'static str {

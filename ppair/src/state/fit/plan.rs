@@ -1,7 +1,7 @@
 //! Taking over a value part by part: what is equal in name and kind is copied, what is new keeps what stands there, and what
 //! is gone is reported.
 
-use super::same::{Named, same};
+use super::same::{Named, add_renamed, inside, renamed, same};
 use super::steps::{Count, Mapping, Places, Step};
 use super::{Fit, is_called};
 use crate::state::descriptor::{Descriptor, Part, Shape};
@@ -22,6 +22,7 @@ pub(super) struct Planner {
     pub(super) steps: Vec<Step>,
     pub(super) dropped: Vec<String>,
     pub(super) added: Vec<String>,
+    pub(super) renamed: Vec<String>,
     /// How many migrations the types inside have.
     pub(super) migrations: usize,
     /// New fields that would need a default.
@@ -47,6 +48,7 @@ impl Planner {
             steps: Vec::new(),
             dropped: Vec::new(),
             added: Vec::new(),
+            renamed: Vec::new(),
             migrations: 0,
             missing: Vec::new(),
         }
@@ -87,6 +89,7 @@ impl Planner {
             ..
         } = pair;
         if same(stored, layout) {
+            renamed(stored, layout, path, &mut self.renamed);
             self.steps.push(Step::Copy {
                 from,
                 to,
@@ -96,6 +99,7 @@ impl Planner {
             return true;
         }
         let before = (self.steps.len(), self.dropped.len(), self.added.len());
+        let renames = self.renamed.len();
         let migrations = self.migrations;
         if self.same_head(stored, layout) && self.parts(pair) {
             return true;
@@ -103,6 +107,7 @@ impl Planner {
         self.steps.truncate(before.0);
         self.dropped.truncate(before.1);
         self.added.truncate(before.2);
+        self.renamed.truncate(renames);
         self.migrations = migrations;
         self.migrate(pair)
     }
@@ -131,6 +136,12 @@ impl Planner {
                 };
                 self.dropped.extend(within(fit.dropped()));
                 self.added.extend(within(fit.added()));
+                self.renamed.extend(fit.renamed().iter().map(|rename| {
+                    match rename.split_once(" -> ") {
+                        Some((was, is)) => format!("{} -> {}", inside(path, was), inside(path, is)),
+                        None => inside(path, rename),
+                    }
+                }));
                 self.migrations += fit.migrations();
                 self.steps.push(Step::Migrate {
                     from,
@@ -218,7 +229,10 @@ impl Planner {
                 };
                 for (name, number) in variants {
                     match here(name) {
-                        Some(variant) => mapping.numbers.push((*number, variant.number())),
+                        Some(variant) => {
+                            add_renamed(path, name, variant.name(), &mut self.renamed);
+                            mapping.numbers.push((*number, variant.number()));
+                        }
                         None => mapping.gone.push((*number, name.clone())),
                     }
                 }
@@ -256,8 +270,13 @@ impl Planner {
         }
         let mut used = Vec::new();
         for field in fields {
+            let around = path;
             let path = inside(path, field.name());
             let found = source(parts, field, fields);
+            let renames = self.renamed.len();
+            if let Some((_, part)) = found {
+                add_renamed(around, &part.name, field.name(), &mut self.renamed);
+            }
             let taken = found.is_some_and(|(number, part)| {
                 used.push(number);
                 self.part(Pair {
@@ -273,6 +292,7 @@ impl Planner {
             if taken {
                 continue;
             }
+            self.renamed.truncate(renames);
             if !evolves {
                 return false;
             }
@@ -333,6 +353,7 @@ impl Planner {
         self.missing.append(&mut each.missing);
         self.dropped.append(&mut each.dropped);
         self.added.append(&mut each.added);
+        self.renamed.append(&mut each.renamed);
         self.migrations += each.migrations;
         self.steps.push(Step::Each {
             from: Places {
@@ -370,12 +391,4 @@ fn source<'a>(parts: &'a [Part], field: &Field, fields: &[Field]) -> Option<(usi
         .iter()
         .filter(|was| field.is_called(was, fields));
     called(field.name()).or_else(|| earlier.copied().find_map(called))
-}
-
-fn inside(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
-    }
 }

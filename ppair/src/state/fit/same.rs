@@ -61,6 +61,52 @@ fn same_shape(stored: &Shape, kind: Kind) -> bool {
     }
 }
 
+/// Adds what is called otherwise here than where it was stored, for two that are the [same](same).
+pub(super) fn renamed(stored: &Descriptor, layout: &Layout, path: &str, renames: &mut Vec<String>) {
+    match (&stored.shape, layout.kind()) {
+        (Shape::Struct(parts), Kind::Struct { fields }) => {
+            for (part, field) in parts.iter().zip(fields) {
+                add_renamed(path, &part.name, field.name(), renames);
+                renamed(
+                    &part.of,
+                    field.layout(),
+                    &inside(path, field.name()),
+                    renames,
+                );
+            }
+        }
+        (Shape::Enum { variants, .. }, Kind::Enum { variants: of, .. }) => {
+            for (name, number) in variants {
+                if let Some(variant) = of.iter().find(|variant| variant.number() == *number) {
+                    add_renamed(path, name, variant.name(), renames);
+                }
+            }
+        }
+        (Shape::Array { element, .. }, Kind::Array { element: of, .. })
+        | (Shape::Vector { element, .. }, Kind::Vector { element: of, .. }) => {
+            renamed(element, of, &format!("{path}[]"), renames);
+        }
+        (Shape::Maybe(value), Kind::Maybe { value: of }) => renamed(value, of, path, renames),
+        _ => {}
+    }
+}
+
+/// Adds a field or a variant inside of `path`, if it has another name now.
+pub(super) fn add_renamed(path: &str, was: &str, is: &str, renames: &mut Vec<String>) {
+    if was != is {
+        renames.push(format!("{} -> {}", inside(path, was), inside(path, is)));
+    }
+}
+
+/// The path of what is called so inside of `path`.
+pub(super) fn inside(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
+}
+
 /// Whether the kind without parts is the same. The sizes are compared elsewhere.
 pub(super) fn same_plain(stored: Plain, kind: Kind) -> bool {
     match (stored, kind) {

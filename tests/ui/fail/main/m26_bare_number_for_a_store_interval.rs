@@ -1,3 +1,3 @@
 // M26
-#[ppair::main(store_interval = 0)]
+#[ppair::main(store_interval = 5)]
 fn main() {}

@@ -1,0 +1,3 @@
+// M22
+#[ppair::main(colour = 3)]
+fn main() {}

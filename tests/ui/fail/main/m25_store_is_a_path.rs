@@ -1,0 +1,3 @@
+// M25
+#[ppair::main(store = "/var/lib/x/state")]
+fn main() {}

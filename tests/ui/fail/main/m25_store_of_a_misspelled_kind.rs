@@ -1,0 +1,3 @@
+// M25
+#[ppair::main(store = "sqlite3:x.db")]
+fn main() {}

@@ -1,0 +1,3 @@
+// M25
+#[ppair::main(store = ":memory:")]
+fn main() {}

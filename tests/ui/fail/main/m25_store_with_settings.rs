@@ -1,0 +1,3 @@
+// M25
+#[ppair::main(store = "sqlite:x.db?mode=rwc")]
+fn main() {}
