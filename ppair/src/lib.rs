@@ -35,6 +35,7 @@ mod registry;
 mod resume;
 #[cfg(feature = "tokio")]
 mod runtime;
+mod setup_error;
 mod snapshot;
 mod state;
 mod store;
@@ -58,6 +59,7 @@ pub use ppair_macros::{HardState, main};
 pub use registry::checkpoint;
 #[cfg(feature = "tokio")]
 pub use runtime::{RuntimeHeart, watch_runtime};
+pub use setup_error::SetupError;
 pub use state::{
     Checkpoint, CommitError, Descriptor, Difference, Differences, Edit, Field, HardState, Invalid,
     Kind, Layout, MigrateFrom, Origin, Rejection, Restored, Source, Stored, SyncError, Unreadable,

@@ -2,7 +2,6 @@
 
 mod start;
 
-use core::fmt::Display;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::io::Write;
@@ -16,6 +15,7 @@ use crate::keeper::Keeping;
 use crate::log::say;
 use crate::parameter::{Enter, Parameter, Preparation};
 use crate::resume::{Baton, Relay, Resumed};
+use crate::setup_error::SetupError;
 use crate::state::segment::{RegionSpec, Segment};
 use crate::state::stored::Stored;
 use crate::sys::process::{self, Alone};
@@ -186,16 +186,37 @@ impl Pair {
         self.with_setup(value)
     }
 
-    /// As [`setup`](Self::setup), with a `setup` that can fail: its error is printed, and the program ends with exit status
-    /// 78 before any fork.
-    pub fn try_setup<S: 'static, E: Display>(
+    /// As [`setup`](Self::setup), with a `setup` that can fail: its error is logged with all of its causes, and the program ends with
+    /// exit status 78 before any fork.
+    ///
+    /// ```no_run
+    /// use std::error::Error;
+    ///
+    /// use ppair::{Config, Pair};
+    ///
+    /// fn settings() -> Result<String, Box<dyn Error>> {
+    ///     Ok(std::fs::read_to_string("settings.toml")?)
+    /// }
+    ///
+    /// let worker = Pair::new(Config::new()).try_setup(settings).start();
+    /// ```
+    pub fn try_setup<S: 'static, E: SetupError<Kind>, Kind>(
+        self,
+        setup: impl FnOnce() -> Result<S, E>,
+    ) -> Pair<S> {
+        self.try_setup_told_by(setup, E::chain)
+    }
+
+    /// As [`try_setup`](Self::try_setup), for an error of which `tell` says what is logged.
+    pub(crate) fn try_setup_told_by<S: 'static, E>(
         mut self,
         setup: impl FnOnce() -> Result<S, E>,
     ) -> Pair<S> {
         match self.run_setup(setup) {
+        tell: impl FnOnce(&E) -> String,
             Ok(value) => self.with_setup(value),
             Err(error) => {
-                let reason = format!("setup failed: {error}");
+                let reason = format!("setup failed: {}", tell(&error));
                 if self.watches_over_worker() {
                     self.watch_without_setup(&reason);
                 }
