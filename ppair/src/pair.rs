@@ -19,7 +19,7 @@ use crate::setup_error::SetupError;
 use crate::state::segment::{RegionSpec, Segment};
 use crate::state::stored::Stored;
 use crate::sys::process::{self, Alone};
-use crate::sys::stderr;
+use crate::sys::{crash, stderr};
 use crate::watchdog::driver::{Equipment, Image, WatchDog};
 use crate::watchdog::manager::Manager;
 use crate::worker::{Beginning, Contact, Room, Worker};
@@ -155,6 +155,8 @@ impl Pair {
         if !off {
             // Before `setup` is run for nothing.
             let _ = only_one_thread();
+            // Before `setup` installs others.
+            crash::look_at_handlers();
         }
         for name in unknown {
             let known = Environment::known();
@@ -211,9 +213,9 @@ impl Pair {
     pub(crate) fn try_setup_told_by<S: 'static, E>(
         mut self,
         setup: impl FnOnce() -> Result<S, E>,
+        tell: impl FnOnce(&E) -> String,
     ) -> Pair<S> {
         match self.run_setup(setup) {
-        tell: impl FnOnce(&E) -> String,
             Ok(value) => self.with_setup(value),
             Err(error) => {
                 let reason = format!("setup failed: {}", tell(&error));
@@ -428,7 +430,9 @@ impl<S: 'static> Pair<S> {
             (made, None)
         };
         let room = Room::new();
-        last_words::leave_of_panics(segment, options.thread_panic, room.unforked());
+        let own = room.unforked();
+        // Without a watch dog nothing is left for anybody, and nothing is done that the program does not do without ppair.
+        last_words::leave_of_panics((!off).then_some(segment), options.thread_panic, own);
         stderr::prepare();
         if file_is_new {
             start::say_unwanted(segment);
@@ -472,7 +476,7 @@ impl<S: 'static> Pair<S> {
         let world =
             world.unwrap_or_else(|errno| fail("cannot block the signals of the watch dog", errno));
         let mut dog = WatchDog::new(options, world, alone, segment, equipment);
-        last_words::leave_of_faults(segment);
+        last_words::leave_of_faults(segment, own);
         let role = match watchdog {
             None => dog.run(),
             Some(baton) => {

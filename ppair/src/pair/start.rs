@@ -27,6 +27,8 @@ pub(super) fn enter(
     options: Options,
     contact: Contact,
 ) -> Worker {
+    // First: from here on code of the user's runs, which may panic.
+    room.take(beginning.incarnation);
     if options.guard {
         if let Err(errno) = segment.guard() {
             say(&Say::Failed {
