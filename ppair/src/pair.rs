@@ -19,7 +19,7 @@ use crate::setup_error::SetupError;
 use crate::state::segment::{RegionSpec, Segment};
 use crate::state::stored::Stored;
 use crate::sys::process::{self, Alone};
-use crate::sys::{crash, stderr};
+use crate::sys::{crash, lasting, stderr};
 use crate::watchdog::driver::{Equipment, Image, WatchDog};
 use crate::watchdog::manager::Manager;
 use crate::worker::{Beginning, Contact, Room, Worker};
@@ -251,7 +251,7 @@ impl Pair {
             resumed: self.resumed,
             on_event: self.on_event,
             preparation: Preparation {
-                setup: Box::leak(Box::new(value)),
+                setup: lasting::leak(Box::new(value)),
                 regions,
                 restored,
                 duplicate,
@@ -279,8 +279,8 @@ impl Pair {
         let later = format!("{reason}; the worker goes on, and setup is tried again when it dies");
         say(&Say::Warning { reason: &later });
         // The relay, the tether and the segment last as long as the process; this is its last function.
-        let file = Box::leak(Box::new(file));
-        let equipment: &'static Equipment = Box::leak(Box::new(Equipment {
+        let file = lasting::leak(Box::new(file));
+        let equipment: &'static Equipment = lasting::leak(Box::new(Equipment {
             tether,
             manager: Manager::of_environment().0,
             on_event: self.on_event,
@@ -295,7 +295,7 @@ impl Pair {
         )));
         // An empty segment: what the workers commit is not for this image to know.
         let segment = match Segment::create(Vec::new(), &[]) {
-            Ok(segment) => Box::leak(Box::new(segment)),
+            Ok(segment) => lasting::leak(Box::new(segment)),
             Err(errno) => fail("cannot make shared memory", errno),
         };
         let mut dog = WatchDog::new(self.options, world, only_one_thread(), segment, equipment)
@@ -451,7 +451,7 @@ impl<S: 'static> Pair<S> {
             manager.tell_alone();
             let contact = Contact {
                 tether: None,
-                manager: Some(Box::leak(Box::new(manager))),
+                manager: Some(lasting::leak(Box::new(manager))),
                 is_alone: true,
             };
             return start::enter(room, beginning, segment, options, contact);
@@ -467,7 +467,7 @@ impl<S: 'static> Pair<S> {
                 (Ok(world), tether, Some(baton))
             }
         };
-        let equipment: &'static Equipment = Box::leak(Box::new(Equipment {
+        let equipment: &'static Equipment = lasting::leak(Box::new(Equipment {
             tether,
             manager,
             on_event,
@@ -477,6 +477,7 @@ impl<S: 'static> Pair<S> {
             world.unwrap_or_else(|errno| fail("cannot block the signals of the watch dog", errno));
         let mut dog = WatchDog::new(options, world, alone, segment, equipment);
         last_words::leave_of_faults(segment, own);
+        lasting::keep(&*dog);
         let role = match watchdog {
             None => dog.run(),
             Some(baton) => {

@@ -19,10 +19,10 @@ use crate::state::restored::{self, Restored};
 use crate::state::segment::Segment;
 use crate::state::stored::Stored;
 use crate::store_report::StoreReport;
-use crate::sys::process;
 use crate::sys::signal::{self, SIGCHLD, SIGTERM};
 use crate::sys::tether::Tether;
 use crate::sys::unforked::Unforked;
+use crate::sys::{lasting, process};
 use crate::watchdog::manager::Manager;
 
 /// What a worker knows of itself: which one it is, why the one before it died, and what it starts from.
@@ -119,10 +119,10 @@ pub(crate) struct Room {
 impl Room {
     /// An empty one.
     pub(crate) fn new() -> Self {
-        Self {
-            inner: Box::new(None),
-            unforked: Unforked::new(),
-        }
+        let (inner, unforked) = (Box::new(None), Unforked::new());
+        // What a worker leaks.
+        lasting::keep(&*inner);
+        Self { inner, unforked }
     }
 
     /// 0 until [`Room::take`].

@@ -17,7 +17,7 @@ use crate::state::segment::{RegionSpec, Segment};
 use crate::state::stored::Stored;
 use crate::store::{Store, StoreError};
 use crate::sys::channel::Heard;
-use crate::sys::{Errno, clock, process, signal};
+use crate::sys::{Errno, clock, lasting, process, signal};
 use crate::world::WAITED;
 
 /// How soon a store that has failed is tried again, for somebody who waits for it.
@@ -38,7 +38,8 @@ pub(super) fn first(keeping: &'static Keeping, specs: &[RegionSpec]) -> ! {
             // The pair did not come to begin.
             return Ok(0);
         };
-        let segment: &'static Segment = Box::leak(Box::new(Segment::adopt(file, specs.to_vec())?));
+        let segment: &'static Segment =
+            lasting::leak(Box::new(Segment::adopt(file, specs.to_vec())?));
         let mut carrier = Carrier::new(keeping, segment, store);
         carrier.take_in(loaded);
         Ok(carrier.carry_on())

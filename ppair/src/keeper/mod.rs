@@ -22,7 +22,7 @@ use crate::sys::channel::Channel;
 use crate::sys::fork::{Side, fork};
 use crate::sys::process::Alone;
 use crate::sys::tether::Tether;
-use crate::sys::{Errno, memory, process, wait};
+use crate::sys::{Errno, lasting, memory, process, wait};
 
 pub(crate) use begin::{Refusal, begin};
 
@@ -187,7 +187,7 @@ impl Keeping {
             keeping.choice = keeping.choice.beside(&path);
         }
         keeping.set_pid(pid);
-        Box::leak(Box::new(keeping))
+        lasting::leak(Box::new(keeping))
     }
 
     pub(crate) fn handle(&self) -> Handle {

@@ -8,7 +8,7 @@ use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous};
 use static_assertions::const_assert;
 
 use super::memory::PAGE;
-use super::process;
+use super::{lasting, process};
 
 /// A number of this process: a process that is forked from it finds 0.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,7 @@ impl Unforked {
     /// A fresh one, 0. It stays as long as the process. Where the kernel has no memory that is wiped on a fork (before 4.14), it is
     /// inherited like any other.
     pub(crate) fn new() -> Self {
-        Self::wiped().unwrap_or_else(|| Self(Box::leak(Box::default())))
+        Self::wiped().unwrap_or_else(|| Self(lasting::leak(Box::default())))
     }
 
     fn wiped() -> Option<Self> {
