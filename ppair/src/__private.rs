@@ -1,11 +1,15 @@
 //! What generated code names. Not for users, and no part of semver.
 
+use core::error::Error;
 use core::fmt::{Debug, Display};
+use core::ops::Deref;
 use core::time::Duration;
 
 pub use crate::config::Options;
 use crate::config::{Config, ExitCodes};
 use crate::pair::Pair;
+use crate::setup_error::chain;
+pub use crate::setup_error::kind;
 pub use crate::snapshot::{Found, Snapshot};
 use crate::state::{HardState, bytes};
 use crate::store::Owner;
@@ -103,8 +107,10 @@ pub fn zeroed<T: HardState>() -> T {
 }
 
 /// A `setup` function whose kind is told by its return type. Method lookup tries the traits below in order of how many
-/// references they need, so `(&&&SetupOf(f)).attach(pair)` finds the first that fits: a future, which is refused, a `Result`
-/// whose error can be displayed, one whose error can be debugged, any other value.
+/// references they need, so `(&&&&&SetupOf(f)).attach(pair)` finds the first that fits: a future,
+/// which is refused, a `Result` whose error has causes, one whose
+/// error leads to one that has (`Box<dyn Error>`, `anyhow::Error`, `eyre::Report`), one whose error can be displayed, one whose error
+/// can be debugged, any other value.
 #[derive(Clone, Copy, Debug)]
 pub struct SetupOf<F>(pub F);
 
@@ -127,7 +133,7 @@ pub trait AttachFuture {
 )]
 pub trait NotAsync {}
 
-impl<F: Future> AttachFuture for &&&SetupOf<fn() -> F> {
+impl<F: Future> AttachFuture for &&&&&SetupOf<fn() -> F> {
     type Value = F;
     fn attach<S: 'static>(self, pair: Pair) -> Pair<S>
     where
@@ -135,6 +141,36 @@ impl<F: Future> AttachFuture for &&&SetupOf<fn() -> F> {
     {
         drop(pair);
         unreachable!("no type is `NotAsync`")
+    }
+}
+
+/// `fn() -> Result<S, E: Error>`.
+pub trait AttachError {
+    /// What the worker can borrow.
+    type Value: 'static;
+    /// Runs it.
+    fn attach(self, pair: Pair) -> Pair<Self::Value>;
+}
+
+impl<S: 'static, E: Error> AttachError for &&&&SetupOf<fn() -> Result<S, E>> {
+    type Value = S;
+    fn attach(self, pair: Pair) -> Pair<S> {
+        pair.try_setup_told_by(self.0, chain)
+    }
+}
+
+/// `fn() -> Result<S, E: Deref<Target: Error>>`.
+pub trait AttachPointer {
+    /// What the worker can borrow.
+    type Value: 'static;
+    /// Runs it.
+    fn attach(self, pair: Pair) -> Pair<Self::Value>;
+}
+
+impl<S: 'static, E: Deref<Target: Error>> AttachPointer for &&&SetupOf<fn() -> Result<S, E>> {
+    type Value = S;
+    fn attach(self, pair: Pair) -> Pair<S> {
+        pair.try_setup_told_by(self.0, |error| chain(&**error))
     }
 }
 
@@ -149,7 +185,8 @@ pub trait AttachDisplay {
 impl<S: 'static, E: Display> AttachDisplay for &&SetupOf<fn() -> Result<S, E>> {
     type Value = S;
     fn attach(self, pair: Pair) -> Pair<S> {
-        pair.try_setup(self.0)
+        // What hides its causes behind the alternate form shows them.
+        pair.try_setup_told_by(self.0, |error| format!("{error:#}"))
     }
 }
 
@@ -164,7 +201,7 @@ pub trait AttachDebug {
 impl<S: 'static, E: Debug> AttachDebug for &SetupOf<fn() -> Result<S, E>> {
     type Value = S;
     fn attach(self, pair: Pair) -> Pair<S> {
-        pair.try_setup(|| (self.0)().map_err(|error| format!("{error:?}")))
+        pair.try_setup_told_by(self.0, |error| format!("{error:?}"))
     }
 }
 

@@ -5,10 +5,11 @@ use core::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::event::{Escaped, Quoted};
 use crate::exit::{Exit, PANICKED, Reason};
 use crate::state::black_box::{BlackBox, FaultNote, PanicNote};
 use crate::state::hearts;
-use crate::sys::signal::{self, SIGABRT};
+use crate::sys::signal::{self, SIGABRT, SIGSYS};
 
 /// The death of a worker, as the watch dog saw it.
 ///
@@ -46,28 +47,41 @@ pub(crate) struct Mark {
 const ABORT_AFTER_PANIC: Duration = Duration::from_secs(1);
 
 /// Whether a panic brought about this end: a panic that somebody caught kills nobody. The code of a panic is rarely anything
-/// else; an abort is, so there the panic must have come just before. `aborted` is when, as far as that is known: a core that
-/// is written afterwards takes its time.
+/// else; an abort is, so there the panic must have come just before, or its hooks have not even returned. `aborted` is when, as far as
+/// that is known: a core that is written afterwards takes its time.
 pub(crate) fn is_cause(note: &PanicNote, worker: i32, exit: Exit, aborted: Duration) -> bool {
     note.pid == worker
         && match exit {
             Exit::Code(code) => code == PANICKED,
             Exit::Signal { signal, .. } => {
-                signal == SIGABRT && aborted.saturating_sub(note.at) < ABORT_AFTER_PANIC
+                let is_open = note.at == Duration::ZERO;
+                let is_new = || aborted.saturating_sub(note.at) < ABORT_AFTER_PANIC;
+                signal == SIGABRT && (is_open || is_new())
             }
         }
 }
 
 /// Whether a worker that ended so left this note of its end: a fault that somebody mended kills nobody. The standard library ends
-/// a stack overflow by an abort.
+/// a stack overflow by an abort. A filter of system calls may have killed the worker while its handler was at this fault.
 pub(crate) fn is_of_end(fault: &FaultNote, worker: i32, exit: Exit) -> bool {
     fault.pid == worker
         && match exit {
             Exit::Code(_) => false,
             Exit::Signal { signal, .. } => {
-                signal == fault.signal || fault.is_overflow && signal == SIGABRT
+                signal == fault.signal
+                    || fault.is_overflow && signal == SIGABRT
+                    || fault.is_end && signal == SIGSYS
             }
         }
+}
+
+/// What is known of a worker's end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LastWords {
+    /// How it ended. If it left a note of a fault and then died of a system call in its handler, this is what it would have died of.
+    pub(crate) exit: Exit,
+    pub(crate) panic: Option<PanicNote>,
+    pub(crate) fault: Option<FaultNote>,
 }
 
 /// What a dead worker has left in the black box, as far as it is about its end.
@@ -76,15 +90,21 @@ pub(crate) fn last_words(
     worker: i32,
     exit: Exit,
     now: Duration,
-) -> (Option<PanicNote>, Option<FaultNote>) {
+) -> LastWords {
     let fault = black_box.fault_note();
     let fault = fault.filter(|fault| is_of_end(fault, worker, exit));
-    let aborted = fault.map_or(now, |fault| fault.at);
+    let exit = match (exit, fault) {
+        (Exit::Signal { signal, core }, Some(fault)) if signal == SIGSYS => Exit::Signal {
+            signal: fault.signal,
+            core,
+        },
+        _ => exit,
+    };
+    let told = fault.map(|fault| fault.at).filter(|at| !at.is_zero());
+    let aborted = told.unwrap_or(now);
     let panic = black_box.panic_note();
-    (
-        panic.filter(|note| is_cause(note, worker, exit, aborted)),
-        fault,
-    )
+    let panic = panic.filter(|note| is_cause(note, worker, exit, aborted));
+    LastWords { exit, panic, fault }
 }
 
 /// The cause of a death.
@@ -237,54 +257,89 @@ impl Death {
 }
 
 impl fmt::Display for Death {
-    /// Says it in one sentence, as in `worker 1 was killed by SIGSEGV after 0.012s`.
+    /// Writes one sentence, as in `worker 1 was killed by SIGSEGV at address 0x8 in thread "main", 0.012 s after its start`. What the
+    /// worker has said itself stands in quotes, with control characters escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let after = |f: &mut fmt::Formatter<'_>| {
+            write!(f, ", {:.3} s after its start", self.uptime.as_secs_f64())
+        };
         write!(f, "worker {} ", self.incarnation)?;
         match self.cause() {
-            Cause::Exit { code } => write!(f, "exited with code {code}")?,
-            Cause::Signal {
-                fault: Some(fault),
-                signal,
-                ..
-            } => write_fault(f, signal, &fault)?,
-            Cause::Signal { signal, .. } => write!(f, "was killed by {}", signal::Name(signal))?,
+            Cause::Exit { code } => {
+                write!(f, "exited with code {code}")?;
+                after(f)
+            }
+            Cause::Signal { signal, fault, .. } => {
+                write_signal(f, signal, fault.as_ref())?;
+                after(f)
+            }
             Cause::Panic {
                 message,
                 file,
                 line,
                 column,
-                ..
+                thread,
             } => {
-                write!(f, "panicked at {file}:{line}:{column}: {message}")?;
+                f.write_str("panicked")?;
+                if !file.is_empty() {
+                    write!(f, " at {}:{line}:{column}", Escaped(file))?;
+                }
+                write!(f, " in {}", InThread(thread))?;
+                after(f)?;
+                write!(f, ": {}", Quoted(message))
             }
-            Cause::Hang { heart: Some(heart) } => {
-                write!(f, "was killed because its `{heart}` gave no sign of life")?;
+            Cause::Hang { heart } => {
+                f.write_str("hung and was killed")?;
+                after(f)?;
+                match heart {
+                    Some(heart) => {
+                        let heart = Quoted(heart);
+                        write!(
+                            f,
+                            ": its heart {heart} sent no heartbeat for `hang_timeout`"
+                        )
+                    }
+                    None => write!(f, ": {NEVER_BEAT}"),
+                }
             }
-            Cause::Hang { heart: None } => {
-                f.write_str("was killed because it gave no sign of life")?;
+            Cause::Oom => {
+                f.write_str("was killed by the out-of-memory killer")?;
+                after(f)
             }
-            Cause::Oom => f.write_str("was killed for want of memory")?,
         }
-        write!(f, " after {:.3}s", self.uptime.as_secs_f64())
     }
 }
 
-/// What is said of a worker that could still say what the fault was.
-fn write_fault(f: &mut fmt::Formatter<'_>, signal: i32, fault: &Fault<'_>) -> fmt::Result {
-    let in_thread = |f: &mut fmt::Formatter<'_>| match fault.thread {
-        "" => f.write_str("a thread without a name"),
-        name => write!(f, "thread `{name}`"),
+/// What is said of a worker that was expected to send heartbeats, and what to do.
+pub(crate) const NEVER_BEAT: &str = "it never sent a heartbeat; call `ppair::alive()`, or beat a `ppair::heart`, at least once in each \
+     `hang_timeout`";
+
+/// A thread by its name.
+struct InThread<'a>(&'a str);
+
+impl fmt::Display for InThread<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            "" => f.write_str("an unnamed thread"),
+            name => write!(f, "thread {}", Quoted(name)),
+        }
+    }
+}
+
+fn write_signal(f: &mut fmt::Formatter<'_>, signal: i32, fault: Option<&Fault<'_>>) -> fmt::Result {
+    let signal = signal::Name(signal);
+    let Some(fault) = fault else {
+        return write!(f, "was killed by {signal}");
     };
+    let thread = InThread(fault.thread);
     if fault.is_overflow {
-        f.write_str("overflowed the stack of ")?;
-        return in_thread(f);
+        return write!(f, "overflowed the stack of {thread}");
     }
-    write!(f, "was killed by {}", signal::Name(signal))?;
+    write!(f, "was killed by {signal}")?;
     if let Some(address) = fault.address {
-        write!(f, " at {address:#x}")?;
+        write!(f, " at address {address:#x}")?;
     }
-    f.write_str(" in ")?;
-    in_thread(f)
+    write!(f, " in {thread}")
 }
 
 #[cfg(test)]

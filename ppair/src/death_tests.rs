@@ -44,6 +44,7 @@ fn fault(signal: i32, at: u64) -> FaultNote {
         instruction: Some(0x1234),
         thread: Text::of("helper"),
         is_overflow: false,
+        is_end: false,
         at: Duration::from_secs(at),
     }
 }
@@ -107,10 +108,10 @@ fn a_core_that_takes_long_does_not_hide_the_panic_before_it() {
     let words = words();
     let black_box = BlackBox::new(Words::open(&words)).unwrap();
     record(black_box, 9);
-    let (panic, _) = last_words(black_box, WORKER, ABORT, now);
+    let LastWords { panic, .. } = last_words(black_box, WORKER, ABORT, now);
     assert!(panic.is_none());
     black_box.record_fault(&fault(SIGABRT, 9)).unwrap();
-    let (panic, fault) = last_words(black_box, WORKER, ABORT, now);
+    let LastWords { panic, fault, .. } = last_words(black_box, WORKER, ABORT, now);
     assert!(panic.is_some() && fault.is_some());
 }
 
@@ -133,18 +134,79 @@ fn a_panic_wins_over_the_abort_that_it_ends_in_and_has_the_backtrace() {
 }
 
 #[test]
+fn a_panic_whose_hooks_did_not_return_is_the_cause_of_an_abort() {
+    let late = Duration::from_secs(9_000);
+    assert!(is_cause(&note(0), WORKER, ABORT, late));
+    assert!(!is_cause(&note(0), WORKER, killed(9), late));
+}
+
+#[test]
+fn a_handler_that_is_killed_for_a_system_call_tells_what_the_worker_ends_of() {
+    let end = FaultNote {
+        is_end: true,
+        ..fault(11, 0)
+    };
+    assert!(is_of_end(&end, WORKER, killed(SIGSYS)));
+    assert!(!is_of_end(&fault(11, 0), WORKER, killed(SIGSYS)));
+    assert!(!is_of_end(&end, WORKER, killed(9)));
+    // The panic just before it is still the cause.
+    let words = words();
+    let black_box = BlackBox::new(Words::open(&words)).unwrap();
+    record(black_box, 0);
+    let abort = FaultNote { signal: 6, ..end };
+    black_box.record_fault(&abort).unwrap();
+    let now = Duration::from_secs(9_000);
+    let ended = last_words(black_box, WORKER, killed(SIGSYS), now);
+    assert_eq!(ended.exit, killed(SIGABRT));
+    assert!(ended.panic.is_some() && ended.fault.is_some());
+    let other = last_words(black_box, 4714, killed(SIGSYS), now);
+    assert_eq!(other.exit, killed(SIGSYS));
+    assert!(other.panic.is_none() && other.fault.is_none());
+}
+
+/// The note of a panic at a place.
+fn panic_note(text: &str, thread: &str) -> PanicNote {
+    let words = words();
+    let black_box = BlackBox::new(Words::open(&words)).unwrap();
+    let place = core::panic::Location::caller();
+    let panic = Panic {
+        text,
+        place: Some(place),
+        thread,
+        backtrace: &[],
+        pid: WORKER,
+        at: Duration::ZERO,
+    };
+    black_box.record_panic(&panic).unwrap();
+    let mut note = black_box.panic_note().unwrap();
+    (note.file, note.line, note.column) = (Text::of("src/main.rs"), 14, 9);
+    note
+}
+
+#[test]
 fn each_death_is_one_sentence() {
     let signal = death(killed(11));
     let with = |fault| Death {
         fault: Some(fault),
         ..signal
     };
-    for (death, sentence) in [
-        (death(Exit::Code(3)), "exited with code 3"),
-        (signal, "was killed by SIGSEGV"),
+    let panicked = |note| Death {
+        note: Some(note),
+        ..signal
+    };
+    let hung = |heart| Death {
+        reason: Reason::Hang,
+        heart,
+        ..signal
+    };
+    const AFTER: &str = ", 0.012 s after its start";
+    for (death, deed, detail) in [
+        (death(Exit::Code(3)), "exited with code 3", ""),
+        (signal, "was killed by SIGSEGV", ""),
         (
             with(fault(11, 0)),
-            "was killed by SIGSEGV at 0x8 in thread `helper`",
+            "was killed by SIGSEGV at address 0x8 in thread \"helper\"",
+            "",
         ),
         (
             with(FaultNote {
@@ -152,48 +214,66 @@ fn each_death_is_one_sentence() {
                 thread: Text::of(""),
                 ..fault(11, 0)
             }),
-            "was killed by SIGSEGV in a thread without a name",
+            "was killed by SIGSEGV in an unnamed thread",
+            "",
         ),
         (
             with(FaultNote {
                 is_overflow: true,
                 ..fault(11, 0)
             }),
-            "overflowed the stack of thread `helper`",
+            "overflowed the stack of thread \"helper\"",
+            "",
         ),
         (
-            Death {
-                reason: Reason::Hang,
-                heart: Some(hearts::Name::of("main loop")),
-                ..signal
-            },
-            "was killed because its `main loop` gave no sign of life",
+            with(FaultNote {
+                is_overflow: true,
+                thread: Text::of(""),
+                ..fault(11, 0)
+            }),
+            "overflowed the stack of an unnamed thread",
+            "",
         ),
         (
-            Death {
-                reason: Reason::Hang,
-                ..signal
-            },
-            "was killed because it gave no sign of life",
+            hung(Some(hearts::Name::of("main loop"))),
+            "hung and was killed",
+            ": its heart \"main loop\" sent no heartbeat for `hang_timeout`",
+        ),
+        (
+            hung(None),
+            "hung and was killed",
+            ": it never sent a heartbeat; call `ppair::alive()`, or beat a `ppair::heart`, at least once in each `hang_timeout`",
         ),
         (
             Death {
                 reason: Reason::Oom,
                 ..signal
             },
-            "was killed for want of memory",
+            "was killed by the out-of-memory killer",
+            "",
         ),
         (
-            Death {
-                note: Some(note(0)),
-                ..signal
-            },
-            "panicked at :0:0: a text",
+            panicked(note(0)),
+            "panicked in thread \"main\"",
+            ": \"a text\"",
+        ),
+        (
+            panicked(panic_note("job 6 is poison the first time", "main")),
+            "panicked at src/main.rs:14:9 in thread \"main\"",
+            ": \"job 6 is poison the first time\"",
+        ),
+        (
+            panicked(panic_note("two\nlines of \"text\"\u{1b}[2J", "")),
+            "panicked at src/main.rs:14:9 in an unnamed thread",
+            ": \"two\\nlines of \\\"text\\\"\\u{1b}[2J\"",
+        ),
+        (
+            panicked(panic_note("", "a\rb")),
+            "panicked at src/main.rs:14:9 in thread \"a\\u{d}b\"",
+            ": \"\"",
         ),
     ] {
-        assert_eq!(
-            death.to_string(),
-            format!("worker 1 {sentence} after 0.012s")
-        );
+        let sentence = format!("worker 1 {deed}{AFTER}{detail}");
+        assert_eq!(death.to_string(), sentence);
     }
 }

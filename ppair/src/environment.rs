@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use crate::config::{ExitCodes, OnWatchdogDeath, Options, Orphans, Restart, ThreadPanic};
 use crate::similar::similar;
 use crate::store::choice::{Choice, Place, hide_password};
+use crate::sys::lasting;
 
 /// The switch that runs `main` alone.
 const SWITCH: &str = "PPAIR";
@@ -259,7 +260,7 @@ fn stop_timeout(text: &str) -> Result<Duration, String> {
 fn store(text: &str) -> Result<Choice, String> {
     Place::parse(text)?;
     // Once, and the options are there as long as the program.
-    Ok(Choice::named(text.to_owned().leak()))
+    Ok(Choice::named(lasting::leak_text(text.to_owned())))
 }
 
 fn store_interval(text: &str) -> Result<Duration, String> {

@@ -3,7 +3,8 @@
 use core::fmt::{self, Write};
 use core::time::Duration;
 
-use crate::death::{Cause, Death, Fault};
+use crate::death::{Cause, Death, Fault, NEVER_BEAT};
+use crate::exit::PANICKED;
 use crate::give_up::GiveUp;
 use crate::state::descriptor::Descriptor;
 use crate::state::fit::Rejection;
@@ -63,7 +64,8 @@ pub enum Event<'a> {
         /// The generation that is committed.
         generation: u64,
     },
-    /// A worker gave no sign of life for `hang_timeout` (`event=hung`). It gets a SIGABRT.
+    /// A worker gave no sign of life for `hang_timeout` (`event=hung`). It gets a SIGABRT. Of a worker that has never given any, there
+    /// was an [`Event::Warning`] before.
     Hung {
         /// The process id of the worker.
         worker: i32,
@@ -308,7 +310,11 @@ fn write_event(line: &mut Line, event: &Event<'_>) -> fmt::Result {
             if let Some(heart) = heart {
                 write!(line, " heart={}", Quoted(heart))?;
             }
-            write!(line, " silent={}", Seconds(silent))
+            write!(line, " silent={}", Seconds(silent))?;
+            if heart.is_none() {
+                write!(line, " hint={}", Quoted(NEVER_BEAT))?;
+            }
+            Ok(())
         }
         Event::Killing {
             worker,
@@ -474,7 +480,7 @@ fn write_death(line: &mut Line, death: &Death, restarts: u32, next: Next) -> fmt
                 line,
                 "\"{}:{at}:{column}\" thread={}",
                 Escaped(file),
-                Quoted(thread)
+                Quoted(named(thread))
             )?;
         }
         Cause::Hang { heart } => {
@@ -502,14 +508,34 @@ fn write_death(line: &mut Line, death: &Death, restarts: u32, next: Next) -> fmt
         Next::GiveUp => line.write_str(" next=give_up"),
         Next::Degrade => line.write_str(" next=degrade"),
     }?;
+    match death.cause() {
+        Cause::Exit { code } if code == PANICKED => {
+            write!(line, " hint={}", Quoted(HINT_OF_PANIC))?
+        }
+        Cause::Hang { heart: None } => write!(line, " hint={}", Quoted(NEVER_BEAT))?,
+        _ => {}
+    }
     write_backtrace(line, death.backtrace())
 }
+
+/// The name of a thread, as the standard library calls one that has none.
+fn named(thread: &str) -> &str {
+    if thread.is_empty() {
+        "<unnamed>"
+    } else {
+        thread
+    }
+}
+
+/// What the log says of an exit with the code of a panic, of which no hook has left a note.
+const HINT_OF_PANIC: &str = "101 is the exit code of a panic, and ppair's panic hook has not seen one; a panic hook that `main` sets must call \
+     the one that `take_hook` has returned, or be set in `setup`";
 
 fn write_fault(line: &mut Line, fault: &Fault<'_>) -> fmt::Result {
     if let Some(address) = fault.address {
         write!(line, " address={address:#x}")?;
     }
-    write!(line, " thread={}", Quoted(fault.thread))?;
+    write!(line, " thread={}", Quoted(named(fault.thread)))?;
     if fault.is_overflow {
         line.write_str(" fault=stack_overflow")?;
     }
@@ -545,7 +571,7 @@ impl fmt::Display for Seconds {
 }
 
 /// A value in quotes, with what would end it or its line escaped.
-struct Quoted<'a>(&'a str);
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -553,7 +579,8 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-struct Escaped<'a>(&'a str);
+/// A text with what would end its quotes or its line escaped.
+pub(crate) struct Escaped<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

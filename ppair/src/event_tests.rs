@@ -118,7 +118,8 @@ fn what_the_watch_dog_does_to_a_worker_has_its_line() {
     );
     assert_eq!(
         hung(None),
-        "ppair event=hung worker=4713 incarnation=2 silent=30.012s\n"
+        "ppair event=hung worker=4713 incarnation=2 silent=30.012s hint=\"it never sent a heartbeat; call `ppair::alive()`, or beat a `ppair::heart`, at least \
+         once in each `hang_timeout`\"\n"
     );
     let killing = Event::Killing {
         worker: 4713,
@@ -173,6 +174,7 @@ const FAULT: FaultNote = FaultNote {
     address: Some(8),
     instruction: Some(0x1234),
     thread: Text::until_zero(*b"help \"er\"\0\0\0\0\0\0\0"),
+    is_end: false,
     is_overflow: false,
     at: Duration::ZERO,
 };

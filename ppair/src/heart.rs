@@ -25,7 +25,7 @@ struct Chest {
     timeout: Duration,
     /// Which hearts somebody has.
     taken: Mutex<[bool; HEARTS]>,
-    /// Whether it was said that there are no more.
+    /// Whether it was said that there are no more, or none in this process.
     is_full: AtomicBool,
 }
 
@@ -98,7 +98,11 @@ impl Chest {
 /// count.
 ///
 /// It costs a few nanoseconds (with [`guard`](crate::Config::guard) a system call), from any thread. Several threads that have to get on each
-/// need a heart of their own: see [`heart`]. Without a pair, and with `PPAIR=off`, it does nothing.
+/// need a heart of their own: see [`heart`]. Without a pair, with `PPAIR=off`, and in a process that the program has forked from the
+/// worker, it does nothing.
+///
+/// A worker that has not sent a single heartbeat in half of that time is warned in the log (`event=warning`), once in a pair, before it
+/// counts as hung.
 ///
 /// ```no_run
 /// #[ppair::main(hang_timeout = "30s")]
@@ -119,6 +123,7 @@ pub fn alive() {
 /// [`hang_timeout`](crate::Config::hang_timeout), whatever the others do; the log has its name.
 ///
 /// It beats for the first time right here. A worker has at most 63 of them at a time; a further one is not watched over, and the log says so.
+/// Nor is one of a process that the program has forked from the worker.
 ///
 /// ```no_run
 /// # fn next_job() -> Option<u32> { None }
@@ -140,6 +145,12 @@ pub fn heart(name: &str) -> Heart {
             let reason = format!(
                 "the worker has {} hearts; `{name}` is not watched over",
                 HEARTS - 1
+            );
+            say(&Say::Warning { reason: &reason });
+        }
+        if !is_worker && !chest.is_full.swap(true, Ordering::Relaxed) {
+            let reason = format!(
+                "`ppair::heart(\"{name}\")` was called in a process that was forked from the worker, and only the worker has hearts; beat it there"
             );
             say(&Say::Warning { reason: &reason });
         }

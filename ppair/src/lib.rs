@@ -36,6 +36,7 @@ mod registry;
 mod resume;
 #[cfg(feature = "tokio")]
 mod runtime;
+mod setup_error;
 mod similar;
 mod snapshot;
 mod state;
@@ -62,6 +63,7 @@ pub use ppair_macros::{HardState, main};
 pub use registry::checkpoint;
 #[cfg(feature = "tokio")]
 pub use runtime::{RuntimeHeart, watch_runtime};
+pub use setup_error::SetupError;
 pub use state::{
     Checkpoint, CommitError, Descriptor, Difference, Differences, Edit, Field, HardState, Invalid,
     Kind, Layout, MigrateFrom, Origin, Rejection, Restored, Source, Stored, SyncError, Unreadable,

@@ -2,7 +2,6 @@
 
 mod start;
 
-use core::fmt::Display;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::io::Write;
@@ -16,10 +15,11 @@ use crate::keeper::Keeping;
 use crate::log::say;
 use crate::parameter::{Enter, Parameter, Preparation};
 use crate::resume::{Baton, Relay, Resumed};
+use crate::setup_error::SetupError;
 use crate::state::segment::{RegionSpec, Segment};
 use crate::state::stored::Stored;
 use crate::sys::process::{self, Alone};
-use crate::sys::stderr;
+use crate::sys::{crash, lasting, stderr};
 use crate::watchdog::driver::{Equipment, Image, WatchDog};
 use crate::watchdog::manager::Manager;
 use crate::worker::{Beginning, Contact, Room, Worker};
@@ -155,6 +155,8 @@ impl Pair {
         if !off {
             // Before `setup` is run for nothing.
             let _ = only_one_thread();
+            // Before `setup` installs others.
+            crash::look_at_handlers();
         }
         for name in unknown {
             let reason = Environment::explain_unknown(&name);
@@ -183,16 +185,37 @@ impl Pair {
         self.with_setup(value)
     }
 
-    /// As [`setup`](Self::setup), with a `setup` that can fail: its error is printed, and the program ends with exit status
-    /// 78 before any fork.
-    pub fn try_setup<S: 'static, E: Display>(
+    /// As [`setup`](Self::setup), with a `setup` that can fail: its error is logged with all of its causes, and the program ends with
+    /// exit status 78 before any fork.
+    ///
+    /// ```no_run
+    /// use std::error::Error;
+    ///
+    /// use ppair::{Config, Pair};
+    ///
+    /// fn settings() -> Result<String, Box<dyn Error>> {
+    ///     Ok(std::fs::read_to_string("settings.toml")?)
+    /// }
+    ///
+    /// let worker = Pair::new(Config::new()).try_setup(settings).start();
+    /// ```
+    pub fn try_setup<S: 'static, E: SetupError<Kind>, Kind>(
+        self,
+        setup: impl FnOnce() -> Result<S, E>,
+    ) -> Pair<S> {
+        self.try_setup_told_by(setup, E::chain)
+    }
+
+    /// As [`try_setup`](Self::try_setup), for an error of which `tell` says what is logged.
+    pub(crate) fn try_setup_told_by<S: 'static, E>(
         mut self,
         setup: impl FnOnce() -> Result<S, E>,
+        tell: impl FnOnce(&E) -> String,
     ) -> Pair<S> {
         match self.run_setup(setup) {
             Ok(value) => self.with_setup(value),
             Err(error) => {
-                let reason = format!("setup failed: {error}");
+                let reason = format!("setup failed: {}", tell(&error));
                 if self.watches_over_worker() {
                     self.watch_without_setup(&reason);
                 }
@@ -225,7 +248,7 @@ impl Pair {
             resumed: self.resumed,
             on_event: self.on_event,
             preparation: Preparation {
-                setup: Box::leak(Box::new(value)),
+                setup: lasting::leak(Box::new(value)),
                 regions,
                 restored,
                 duplicate,
@@ -253,8 +276,8 @@ impl Pair {
         let later = format!("{reason}; the worker goes on, and setup is tried again when it dies");
         say(&Say::Warning { reason: &later });
         // The relay, the tether and the segment last as long as the process; this is its last function.
-        let file = Box::leak(Box::new(file));
-        let equipment: &'static Equipment = Box::leak(Box::new(Equipment {
+        let file = lasting::leak(Box::new(file));
+        let equipment: &'static Equipment = lasting::leak(Box::new(Equipment {
             tether,
             manager: Manager::of_environment().0,
             on_event: self.on_event,
@@ -269,7 +292,7 @@ impl Pair {
         )));
         // An empty segment: what the workers commit is not for this image to know.
         let segment = match Segment::create(Vec::new(), &[]) {
-            Ok(segment) => Box::leak(Box::new(segment)),
+            Ok(segment) => lasting::leak(Box::new(segment)),
             Err(errno) => fail("cannot make shared memory", errno),
         };
         let mut dog = WatchDog::new(self.options, world, only_one_thread(), segment, equipment)
@@ -404,7 +427,9 @@ impl<S: 'static> Pair<S> {
             (made, None)
         };
         let room = Room::new();
-        last_words::leave_of_panics(segment, options.thread_panic, room.unforked());
+        let own = room.unforked();
+        // Without a watch dog nothing is left for anybody, and nothing is done that the program does not do without ppair.
+        last_words::leave_of_panics((!off).then_some(segment), options.thread_panic, own);
         stderr::prepare();
         if file_is_new {
             start::say_unwanted(segment);
@@ -423,7 +448,7 @@ impl<S: 'static> Pair<S> {
             manager.tell_alone();
             let contact = Contact {
                 tether: None,
-                manager: Some(Box::leak(Box::new(manager))),
+                manager: Some(lasting::leak(Box::new(manager))),
                 is_alone: true,
             };
             return start::enter(room, beginning, segment, options, contact);
@@ -447,14 +472,15 @@ impl<S: 'static> Pair<S> {
                 (tether, Some(baton))
             }
         };
-        let equipment: &'static Equipment = Box::leak(Box::new(Equipment {
+        let equipment: &'static Equipment = lasting::leak(Box::new(Equipment {
             tether,
             manager,
             on_event,
             keeping,
         }));
         let mut dog = WatchDog::new(options, world, alone, segment, equipment);
-        last_words::leave_of_faults(segment);
+        last_words::leave_of_faults(segment, own);
+        lasting::keep(&*dog);
         let role = match watchdog {
             None => dog.run(),
             Some(baton) => {

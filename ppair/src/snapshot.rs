@@ -8,8 +8,8 @@ use crate::state::checkpoint::{Checkpoint, Identity};
 use crate::state::recovery::{Origin, Recovered, recover};
 use crate::state::segment::{RegionSpec, Segment};
 use crate::state::{CommitError, HardState};
-use crate::sys::Errno;
 use crate::sys::unforked::Unforked;
+use crate::sys::{Errno, lasting};
 
 /// A segment with one hard state of type `T`. It is never unmapped.
 #[derive(Debug)]
@@ -38,9 +38,9 @@ impl<T: HardState + Default> Snapshot<T> {
     pub fn new() -> Result<Self, Errno> {
         let segment = Segment::create(vec![RegionSpec::of::<T>()], &[])?;
         Ok(Self {
-            segment: Box::leak(Box::new(segment)),
+            segment: lasting::leak(Box::new(segment)),
             identity: Identity {
-                incarnation: Box::leak(Box::new(AtomicU32::new(0))),
+                incarnation: lasting::leak(Box::new(AtomicU32::new(0))),
                 unforked: Unforked::new(),
             },
             state: PhantomData,

@@ -21,10 +21,10 @@ use crate::state::restored::{self, Restored};
 use crate::state::segment::Segment;
 use crate::state::stored::Stored;
 use crate::store_report::StoreReport;
-use crate::sys::process;
 use crate::sys::signal::{self, SIGCHLD, SIGTERM};
 use crate::sys::tether::Tether;
 use crate::sys::unforked::Unforked;
+use crate::sys::{lasting, process};
 use crate::watchdog::manager::Manager;
 
 /// What a worker knows of itself: which one it is, why the one before it died, and what it starts from.
@@ -211,20 +211,25 @@ pub(crate) struct Room {
 impl Room {
     /// An empty one.
     pub(crate) fn new() -> Self {
-        Self {
-            inner: Box::new(None),
-            unforked: Unforked::new(),
-        }
+        let (inner, unforked) = (Box::new(None), Unforked::new());
+        // What a worker leaks.
+        lasting::keep(&*inner);
+        Self { inner, unforked }
     }
 
-    /// 0 until this process is a worker; then its incarnation.
+    /// 0 until [`Room::take`].
     pub(crate) fn unforked(&self) -> Unforked {
         self.unforked
+    }
+
+    /// This process is the worker of this incarnation from here on.
+    pub(crate) fn take(&self, incarnation: u32) {
+        self.unforked.set(incarnation);
     }
 }
 
 impl Worker {
-    /// The worker of this process, which stays in `room` as long as the process.
+    /// The worker of this process, which has taken `room` and stays in it as long as the process.
     pub(crate) fn new(
         room: Room,
         begin: Beginning,
@@ -232,7 +237,6 @@ impl Worker {
         recovered: Vec<Recovered>,
         contact: Contact,
     ) -> Self {
-        room.unforked.set(begin.incarnation);
         let inner = Inner::new(room.unforked, begin, segment, recovered, contact);
         Self {
             inner: Box::leak(room.inner).insert(inner),
@@ -312,11 +316,14 @@ impl Worker {
     /// Says that the service is up: a service manager that has started the program with `Type=notify` hears `READY=1`, from the watch dog, as that
     /// is the process that it knows. Without such a manager it does nothing.
     ///
-    /// Each worker may say it; the manager hears it once.
+    /// Each worker may say it; the manager hears it once. In a process that the program has forked from the worker it does nothing but
+    /// log a warning.
     pub fn ready(&self) {
         let incarnation = self.inner.unforked.get();
         if incarnation == 0 {
-            // A process that the worker has forked speaks for nobody.
+            say(&Say::Warning {
+                reason: "`Worker::ready` was called in a process that was forked from the worker, and only the worker is ready; call it there",
+            });
             return;
         }
         let Contact {
@@ -464,6 +471,7 @@ mod tests {
             counters: Counters::default(),
         };
         let (room, contact) = (Room::new(), Contact::default());
+        room.take(1);
         let worker = Worker::new(room, begin, segment, vec![recovered.clone()], contact);
         let checkpoint = Checkpoint::<u64>::new(segment, 0, worker.identity(), &recovered);
         worker.put_down(checkpoint.clone());

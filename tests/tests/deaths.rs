@@ -30,7 +30,12 @@ fn sentence(end: &End) -> &str {
     let last = lines.last().expect("it printed");
     let said = last.strip_prefix("up after: worker 1 ");
     let said = said.unwrap_or_else(|| panic!("{lines:?}"));
-    said.rsplit_once(" after ").expect("a time").0
+    said.split_once(" s after its start")
+        .expect("a time")
+        .0
+        .rsplit_once(", ")
+        .expect("a time")
+        .0
 }
 
 /// Checks the keys of a line: `None` for one that must not be there, and `Some("*")` for one that may have any value.
@@ -88,7 +93,7 @@ fn a_wild_write_has_its_address_thread_and_place() {
     by_signal(&died, "SIGSEGV", "main", Some("0x8"));
     assert_eq!(
         sentence(&end),
-        "was killed by SIGSEGV at 0x8 in thread `main`"
+        "was killed by SIGSEGV at address 0x8 in thread \"main\""
     );
     names(
         "a_wild_write_has_its_address_thread_and_place",
@@ -102,10 +107,10 @@ fn a_wild_write_of_another_thread_names_that_thread() {
     let (died, _) = dies("segv-thread");
     by_signal(&died, "SIGSEGV", "helper", Some("0x8"));
     let (died, end) = dies("segv-unnamed");
-    by_signal(&died, "SIGSEGV", "", Some("0x8"));
+    by_signal(&died, "SIGSEGV", "<unnamed>", Some("0x8"));
     assert_eq!(
         sentence(&end),
-        "was killed by SIGSEGV at 0x8 in a thread without a name"
+        "was killed by SIGSEGV at address 0x8 in an unnamed thread"
     );
 }
 
@@ -140,7 +145,7 @@ fn a_trap_ends_the_worker_at_once() {
 fn an_abort_names_its_thread_and_has_no_address() {
     let (died, end) = dies("abort");
     by_signal(&died, "SIGABRT", "main", None);
-    assert_eq!(sentence(&end), "was killed by SIGABRT in thread `main`");
+    assert_eq!(sentence(&end), "was killed by SIGABRT in thread \"main\"");
 }
 
 #[test]
@@ -159,7 +164,7 @@ fn a_stack_overflow_is_told_apart_from_other_aborts() {
         );
         assert_eq!(
             sentence(&end),
-            format!("overflowed the stack of thread `{thread}`")
+            format!("overflowed the stack of thread \"{thread}\"")
         );
         // The handler of the standard library had its say.
         let said = end.stderr.join(" ");
@@ -395,7 +400,12 @@ fn a_worker_that_gives_no_sign_of_life_hung_though_it_ends_by_an_abort() {
             ("thread", None),
         ],
     );
-    assert_eq!(sentence(&end), "was killed because it gave no sign of life");
+    assert_eq!(sentence(&end), "hung and was killed");
+    let last = stdout_lines(&end).pop().expect("it printed");
+    assert!(
+        last.contains(": it never sent a heartbeat; call `ppair::alive()`"),
+        "{last}"
+    );
 }
 
 #[test]
@@ -500,7 +510,7 @@ fn a_worker_that_the_out_of_memory_killer_ends_is_told_apart_from_one_that_was_k
         &died,
         &[("cause", Some("oom")), ("signal", Some("SIGKILL"))],
     );
-    assert_eq!(sentence(&end), "was killed for want of memory");
+    assert_eq!(sentence(&end), "was killed by the out-of-memory killer");
     // Though there was such a kill in this group.
     let (died, _) = of(group.run("kill"));
     has(

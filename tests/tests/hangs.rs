@@ -165,6 +165,48 @@ fn a_worker_that_never_gives_a_sign_of_life_hangs_from_its_start_on() {
     assert_eq!(end.events("gave_up").len(), 1);
 }
 
+#[test]
+fn a_worker_that_never_gives_a_sign_of_life_is_told_what_is_missing_once_and_before_it_is_ended() {
+    let mut pair = Fixture::new(env!("CARGO_BIN_EXE_signals"))
+        .arg("default")
+        .env("PPAIR_HANG_TIMEOUT", "200ms")
+        .env("PPAIR_MAX_RESTARTS", "1")
+        .env("PPAIR_RESTART_DELAY", "0ms")
+        .spawn();
+    let what = "call `ppair::alive()`, or beat a `ppair::heart`";
+    // The next line that is not of a start.
+    let warning = pair.event("warning");
+    assert!(warning.value("reason").contains(what), "{warning}");
+    let hung = pair.event("hung");
+    assert!(hung.value("hint").contains(what), "{hung}");
+    let died = pair.event("died");
+    assert!(died.value("hint").contains(what), "{died}");
+    let end = pair.finish();
+    end.expect_code(70);
+    let names: Vec<_> = end
+        .all_events()
+        .iter()
+        .map(|event| event.name().to_owned())
+        .collect();
+    let count = |name| names.iter().filter(|found| *found == name).count();
+    assert_eq!((count("warning"), count("hung")), (1, 2), "{names:?}");
+    let first = |name| names.iter().position(|found| found == name);
+    assert!(first("warning") < first("hung"), "{names:?}");
+}
+
+#[test]
+fn a_worker_whose_heart_has_beaten_once_is_not_told_of_hearts() {
+    let mut pair = service(|fixture| fixture);
+    pair.write_line("alive");
+    let hung = pair.event("hung");
+    assert_eq!((hung.value("heart"), hung.get("hint")), ("main", None));
+    pair.event("died");
+    pair.close_stdin();
+    let end = pair.finish();
+    end.expect_code(0);
+    assert_eq!(end.events("warning").len(), 0, "{:?}", end.stderr);
+}
+
 /// A freezer's group, as `docker pause` uses one; `None` where there is none to be had.
 struct Freezer {
     folder: PathBuf,

@@ -18,6 +18,15 @@ fn a_process_that_the_worker_has_forked_commits_nothing() {
         ]
     );
     assert_eq!(end.events("died").len(), 1);
+    let warnings = end.events("warning");
+    let reasons: Vec<_> = warnings.iter().map(|line| line.value("reason")).collect();
+    assert_eq!(reasons.len(), 2, "{reasons:?}");
+    for (reason, what) in reasons.iter().zip(["`Worker::ready`", "ppair::heart"]) {
+        assert!(
+            reason.contains(what) && reason.contains("was forked from the worker"),
+            "{reason}"
+        );
+    }
 }
 
 /// What each worker found, and the last generation that it has committed.

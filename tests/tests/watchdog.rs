@@ -302,7 +302,10 @@ fn the_next_worker_knows_why_the_last_one_died() {
         line.contains("worker 1 panicked at tests/src/bin/service.rs:"),
         "{line}"
     );
-    assert!(line.contains(": out of ideas after "), "{line}");
+    assert!(
+        line.contains(" s after its start: \\\"out of ideas\\\""),
+        "{line}"
+    );
     pair.close_stdin();
     pair.finish().expect_code(0);
 }

@@ -203,7 +203,7 @@ pub(crate) fn expand_prepare(args: &Args, parameters: &[Parameter<'_>]) -> Prepa
                 let #setup: fn() -> _ = #function;
                 let #mut_token #pair = {
                     use #krate::__private::*;
-                    (&&&#krate::__private::SetupOf(#setup)).#attach(#new)
+                    (&&&&&#krate::__private::SetupOf(#setup)).#attach(#new)
                 };
             }
         }

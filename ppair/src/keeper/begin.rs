@@ -18,7 +18,7 @@ use crate::sys::channel::Channel;
 use crate::sys::fork::{Side, fork};
 use crate::sys::process::Alone;
 use crate::sys::wait::Reaped;
-use crate::sys::{children, process, random, signal, wait};
+use crate::sys::{children, lasting, process, random, signal, wait};
 
 /// How long a store is waited for whose pair is gone: its keeper stores what that has committed last, or a server has not noticed yet.
 const WAIT_FOR_LAST_KEEPER: Duration = Duration::from_secs(10);
@@ -89,7 +89,7 @@ pub(crate) fn begin(
         .map_err(|errno| StoreError::failed(format_args!("socketpair: {}", errno.desc())))
         .map_err(refuse)?;
     // As long as the process, and as each one that is forked from it.
-    let keeping: &'static Keeping = Box::leak(Box::new(Keeping::new(
+    let keeping: &'static Keeping = lasting::leak(Box::new(Keeping::new(
         options,
         channel,
         lock,

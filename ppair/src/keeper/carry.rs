@@ -18,7 +18,7 @@ use crate::state::stored::Stored;
 use crate::store::lock::Watch as LockWatch;
 use crate::store::{Store, StoreError};
 use crate::sys::channel::Heard;
-use crate::sys::{Errno, clock, process, signal};
+use crate::sys::{Errno, clock, lasting, process, signal};
 
 /// How soon a store that has failed is tried again, for somebody who waits for it.
 const RETRY_SOON: Duration = Duration::from_millis(50);
@@ -38,7 +38,8 @@ pub(super) fn first(keeping: &'static Keeping, specs: &[RegionSpec]) -> ! {
             // The pair did not come to begin.
             return Ok(0);
         };
-        let segment: &'static Segment = Box::leak(Box::new(Segment::adopt(file, specs.to_vec())?));
+        let segment: &'static Segment =
+            lasting::leak(Box::new(Segment::adopt(file, specs.to_vec())?));
         let mut carrier = Carrier::new(keeping, segment, store);
         carrier.take_in(loaded);
         Ok(carrier.carry_on())

@@ -23,7 +23,7 @@ use crate::sys::channel::Channel;
 use crate::sys::fork::{Side, fork};
 use crate::sys::process::Alone;
 use crate::sys::tether::Tether;
-use crate::sys::{Errno, memory, process, wait};
+use crate::sys::{Errno, lasting, memory, process, wait};
 
 pub(crate) use begin::{Refusal, begin};
 
@@ -188,7 +188,7 @@ impl Keeping {
             keeping.choice = keeping.choice.at(&path);
         }
         keeping.set_pid(pid);
-        Box::leak(Box::new(keeping))
+        lasting::leak(Box::new(keeping))
     }
 
     /// Where the store is; `None` if it has no path.

@@ -14,8 +14,8 @@ use crate::state::recovery::{Recovered, recover};
 use crate::state::restored::{self, Restored};
 use crate::state::segment::{Given, RegionSpec, Segment};
 use crate::state::stored::Stored;
-use crate::sys::Errno;
 use crate::sys::tether::Tether;
+use crate::sys::{Errno, lasting};
 use crate::watchdog::manager::Manager;
 use crate::worker::{Beginning, Contact, Room, Worker};
 use crate::world::World;
@@ -28,6 +28,8 @@ pub(super) fn enter(
     options: Options,
     contact: Contact,
 ) -> Worker {
+    // First: from here on code of the user's runs, which may panic.
+    room.take(beginning.incarnation);
     if options.guard {
         if let Err(errno) = segment.guard() {
             say(&Say::Failed {
@@ -134,7 +136,7 @@ pub(super) fn adopt(
 /// As long as the process.
 fn leak(segment: Result<Segment, Errno>) -> &'static Segment {
     match segment {
-        Ok(segment) => Box::leak(Box::new(segment)),
+        Ok(segment) => lasting::leak(Box::new(segment)),
         Err(errno) => fail("cannot make the shared memory for the hard state", errno),
     }
 }

@@ -6,6 +6,8 @@ mod halves;
 mod panic;
 mod text;
 
+use core::time::Duration;
+
 use super::words::Words;
 use crate::sys::Errno;
 use crate::sys::atomic::Ordering;
@@ -40,6 +42,11 @@ impl<'a> BlackBox<'a> {
     /// second writer first takes it away.
     pub(crate) fn record_panic(&self, panic: &Panic<'_>) -> Result<(), Errno> {
         panic::record(self.0.part(0..FAULT_AT), panic)
+    }
+
+    /// Adds the time to the note of a panic that was left before the time was known.
+    pub(crate) fn record_panic_time(&self, at: Duration) -> Result<(), Errno> {
+        panic::record_time(self.0.part(0..FAULT_AT), at)
     }
 
     /// The note of a panic, if one was left.

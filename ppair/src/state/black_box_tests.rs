@@ -30,6 +30,7 @@ fn fault() -> FaultNote {
         instruction: None,
         thread: Text::of("sixteen bytes or"),
         is_overflow: true,
+        is_end: true,
         at: Duration::from_secs(5),
     }
 }

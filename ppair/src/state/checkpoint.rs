@@ -435,8 +435,9 @@ impl<T: HardState> Checkpoint<T> {
     /// # Errors
     ///
     /// [`CommitError::Fenced`] if a newer worker has taken over. Nothing was committed, and nothing will be: end this process. (Under
-    /// [`guard`](crate::Config::guard), the newer worker may have found the value all the same.) A process that the program has forked is
-    /// `Fenced` at once, whatever other threads do.
+    /// [`guard`](crate::Config::guard), the newer worker may have found the value all the same.)
+    ///
+    /// [`CommitError::Forked`] in a process that the program has forked, at once, whatever other threads do.
     ///
     /// [`CommitError::Damaged`] if a wild write has damaged what this worker has committed, and [`CommitError::System`] under `guard`, if
     /// the system refuses a write.
@@ -648,10 +649,10 @@ impl<T: HardState> Checkpoint<T> {
         let turn = match self.shared.turns.take(is_forked) {
             Ok(turn) if is_forked() => {
                 drop(turn);
-                return Err(CommitError::Fenced);
+                return Err(CommitError::Forked);
             }
             Ok(turn) => turn,
-            Err(NoTurn::Futile) => return Err(CommitError::Fenced),
+            Err(NoTurn::Futile) => return Err(CommitError::Forked),
             Err(NoTurn::Mine) => inside_itself(),
         };
         Ok(InTurn {

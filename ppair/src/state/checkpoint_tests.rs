@@ -276,10 +276,10 @@ fn a_process_that_was_forked_beside_a_commit_is_refused_and_does_not_wait() {
             child.mark_healthy(),
         ]
     });
-    assert_eq!(refused, [Err(CommitError::Fenced); 4]);
+    assert_eq!(refused, [Err(CommitError::Forked); 4]);
     go_on.send(()).unwrap();
     // Nor does one that forks inside of its own update.
-    assert_eq!(committing.join().unwrap(), Err(CommitError::Fenced));
+    assert_eq!(committing.join().unwrap(), Err(CommitError::Forked));
     assert_eq!(segment.region(0).published(1).generation, 0);
 }
 

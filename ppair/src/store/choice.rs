@@ -4,6 +4,7 @@ use core::fmt;
 use std::path::{Path, PathBuf};
 
 use super::{Store, meant};
+use crate::sys::lasting;
 
 /// What the option `store` says: a name, or a function that makes one.
 #[derive(Clone, Copy)]
@@ -86,7 +87,7 @@ impl Choice {
         match absolute.as_deref().and_then(Path::to_str) {
             Some(absolute) if path.is_relative() => {
                 // Once in a program.
-                Self::named(format!("{scheme}:{absolute}").leak())
+                Self::named(lasting::leak_text(format!("{scheme}:{absolute}")))
             }
             _ => self,
         }
@@ -98,8 +99,12 @@ impl Choice {
             return self;
         };
         match (Place::parse(name), path.to_str()) {
-            (Ok(Place::File(_)), Some(path)) => Self::named(format!("file:{path}").leak()),
-            (Ok(Place::Sqlite(_)), Some(path)) => Self::named(format!("sqlite:{path}").leak()),
+            (Ok(Place::File(_)), Some(path)) => {
+                Self::named(lasting::leak_text(format!("file:{path}")))
+            }
+            (Ok(Place::Sqlite(_)), Some(path)) => {
+                Self::named(lasting::leak_text(format!("sqlite:{path}")))
+            }
             _ => self,
         }
     }

@@ -151,21 +151,21 @@ impl StoreError {
     /// [`StoreError::Held`].
     pub fn held(holder: impl fmt::Display) -> Self {
         Self::Held {
-            holder: holder.to_string(),
+            holder: format!("{holder:#}"),
         }
     }
 
     /// [`StoreError::Unusable`].
     pub fn unusable(reason: impl fmt::Display) -> Self {
         Self::Unusable {
-            reason: reason.to_string(),
+            reason: format!("{reason:#}"),
         }
     }
 
     /// [`StoreError::Failed`].
     pub fn failed(reason: impl fmt::Display) -> Self {
         Self::Failed {
-            reason: reason.to_string(),
+            reason: format!("{reason:#}"),
         }
     }
 }

@@ -4,16 +4,22 @@
 //! A handler runs at any instruction of any thread, perhaps on the last bytes of a stack. So it calls only what
 //! signal-safety(7) allows: no allocation, no lock, no wait. It cannot recur either: its own signal is blocked while it runs,
 //! so the kernel ends a process whose handler faults; and if another signal of these comes meanwhile, nothing is recorded again.
+//!
+//! The program may run behind a filter of system calls that kills for one that the program itself does not make. So a handler makes none
+//! as long as the program may still say something of the fault, or mend it. Where it makes some afterwards, the recorder knows that the
+//! process ends of this fault, whatever the kernel calls that. The exception is a stack overflow: see [`Handlers::finish`].
 
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
 use std::sync::OnceLock;
 
 use nix::libc;
 
 use super::backtrace::Code;
-use super::{Errno, process};
+use super::unforked::Unforked;
+use super::{Errno, clock, process};
 
 /// The signals that an instruction brings about, or an `abort`.
 const SIGNALS: [c_int; 7] = [
@@ -41,20 +47,24 @@ pub(crate) struct Fault {
     pub(crate) address: Option<u64>,
     /// The instruction that ran, as the program's file has it; `None` if it is not in there.
     pub(crate) instruction: Option<u64>,
-    /// The name of the thread, up to the first zero; empty if it has none of its own.
+    /// The name of the thread, up to the first zero; empty if it has none of its own, or it has not been asked for.
     pub(crate) thread: [u8; NAME],
     /// Whether the thread's stack was too small.
     pub(crate) is_overflow: bool,
+    /// Whether the process ends of this for certain.
+    pub(crate) is_end: bool,
+    /// When, on the clock of [`clock::now`]; 0 if that has not been asked.
+    pub(crate) at: Duration,
 }
 
-/// Takes a [`Fault`] down. It is called in a signal's handler, and by one thread at a time.
-pub(crate) type Record = &'static (dyn Fn(&Fault) + Send + Sync);
+/// Records a [`Fault`], perhaps several times, each time with more. It is called in a signal's handler, and by one thread at a time.
+pub(crate) type Record = Box<dyn Fn(&Fault) + Send + Sync>;
 
 /// All that a handler has to know, put together before there are any.
 struct Handlers {
     record: Record,
-    /// Who installed them. Only its children are recorded, and only what happens in themselves.
-    parent: i32,
+    /// Not 0 in the process whose faults are recorded.
+    own: Unforked,
     code: Option<Code>,
     /// The name of a thread that was given none.
     unnamed: [u8; NAME],
@@ -64,19 +74,27 @@ struct Handlers {
 
 static HANDLERS: OnceLock<Handlers> = OnceLock::new();
 
+/// The handler of SIGSEGV before any code of the user's has run: that of the standard library.
+static FIRST: OnceLock<libc::sighandler_t> = OnceLock::new();
+
 /// Whether some thread is recording. A second one is not waited for: it would be a wait in a handler.
 static RECORDING: AtomicBool = AtomicBool::new(false);
 
+/// Looks which handler the standard library has. Called before any code of the user's runs, which may install others.
+pub(crate) fn look_at_handlers() {
+    FIRST.get_or_init(|| action(libc::SIGSEGV).map_or(libc::SIG_DFL, |action| action.sa_sigaction));
+}
+
 /// Installs the handlers, once in a process; the children that it forks inherit them, and `exec` takes them away. A signal that is
-/// ignored stays so.
+/// ignored stays so. Faults are recorded where `own` is not 0.
 ///
 /// # Errors
 ///
 /// The last failure of `sigaction`. All other signals have their handlers then.
-pub(crate) fn record_in_children(record: Record) -> Result<(), Errno> {
+pub(crate) fn record(record: Record, own: Unforked) -> Result<(), Errno> {
     let handlers = HANDLERS.get_or_init(|| Handlers {
         record,
-        parent: process::pid(),
+        own,
         code: Code::of_this_program(),
         unnamed: thread_name(),
         previous: SIGNALS
@@ -91,6 +109,10 @@ pub(crate) fn record_in_children(record: Record) -> Result<(), Errno> {
         action.sa_flags = libc::SA_SIGINFO
             | libc::SA_ONSTACK
             | previous.sa_flags & (libc::SA_NODEFER | libc::SA_RESTART);
+        if previous.sa_sigaction == libc::SIG_DFL {
+            // Then no system call is needed to let it happen.
+            action.sa_flags |= libc::SA_RESETHAND;
+        }
         // SAFETY: `on_crash` has the type that `SA_SIGINFO` asks for, and does only what a handler may.
         result = unsafe { set_action(signal, &action) }.and(result);
     }
@@ -127,11 +149,11 @@ extern "C" fn on_crash(signal: c_int, info: *mut libc::siginfo_t, context: *mut 
             info,
             context,
         };
-        let is_child = process::parent() == handlers.parent;
-        if is_child {
-            handlers.take_down(&arrived);
+        let fault = handlers.own.pid().map(|pid| handlers.fault(&arrived, pid));
+        if let Some(fault) = fault {
+            handlers.take_down(&arrived, fault);
         }
-        handlers.pass_on(&arrived, is_child);
+        handlers.pass_on(&arrived, fault);
     }
     Errno::set_raw(errno);
 }
@@ -144,33 +166,65 @@ struct Arrived {
 }
 
 impl Handlers {
-    fn take_down(&self, arrived: &Arrived) {
+    /// What can be said of a fault of this process without a system call.
+    fn fault(&self, arrived: &Arrived, pid: i32) -> Fault {
+        let mut thread = [0; NAME];
+        if self.own.is_main_thread() {
+            thread[..4].copy_from_slice(b"main");
+        }
+        Fault {
+            signal: arrived.signal,
+            code: arrived.code(),
+            pid,
+            address: arrived.address(),
+            instruction: self
+                .code
+                .and_then(|code| code.in_file(arrived.instruction())),
+            thread,
+            is_overflow: arrived.is_overflow(),
+            is_end: false,
+            at: Duration::ZERO,
+        }
+    }
+
+    fn take_down(&self, arrived: &Arrived, fault: Fault) {
         if RECORDING.swap(true, Ordering::Acquire) {
             return;
         }
-        let instruction = arrived.instruction();
-        let fault = Fault {
-            signal: arrived.signal,
-            code: arrived.code(),
-            pid: process::pid(),
-            address: arrived.address(),
-            instruction: self.code.and_then(|code| code.in_file(instruction)),
-            thread: if process::is_main_thread() {
-                *b"main\0\0\0\0\0\0\0\0\0\0\0\0"
-            } else {
-                Some(thread_name())
-                    .filter(|name| *name != self.unnamed)
-                    .unwrap_or_default()
-            },
-            is_overflow: arrived.is_overflow(),
-        };
         (self.record)(&fault);
-        if fault.is_overflow {
-            // The standard library aborts after a stack overflow. That says nothing new, and the alternate stack may have no
-            // room for a second frame above the one that it is in.
-            self.give_back(libc::SIGABRT);
+        let is_last = |previous: &libc::sigaction| previous.sa_sigaction == libc::SIG_DFL;
+        let is_last = self.previous(arrived.signal).is_some_and(is_last);
+        if is_last || fault.is_overflow && self.is_first(arrived.signal) {
+            self.finish(fault);
         }
         RECORDING.store(false, Ordering::Release);
+    }
+
+    /// Records the rest: the process ends of this fault.
+    ///
+    /// After a stack overflow that is before the standard library says so, as it does not come back. A second frame above the one that
+    /// this handler is in may not fit on the alternate stack, so what is to happen at its abort has to be changed now.
+    fn finish(&self, mut fault: Fault) {
+        fault.is_end = true;
+        (self.record)(&fault);
+        fault.at = clock::now();
+        if !self.own.is_main_thread() {
+            let name = thread_name();
+            if name != self.unnamed {
+                fault.thread = name;
+            }
+        }
+        (self.record)(&fault);
+        if fault.is_overflow {
+            self.give_back(libc::SIGABRT);
+        }
+    }
+
+    /// Whether the handler before this one is that of the standard library, which mends nothing.
+    fn is_first(&self, signal: c_int) -> bool {
+        let previous = self.previous(signal).map(|previous| previous.sa_sigaction);
+        matches!(signal, libc::SIGSEGV | libc::SIGBUS)
+            && previous.is_some_and(|previous| FIRST.get() == Some(&previous))
     }
 
     /// What was there before the handler of this signal.
@@ -186,14 +240,15 @@ impl Handlers {
         }
     }
 
-    /// Lets happen what would have happened without this handler.
-    fn pass_on(&self, arrived: &Arrived, is_child: bool) {
+    /// Lets happen what would have happened without this handler. `fault` is what was taken down of it, in the process where that is
+    /// done.
+    fn pass_on(&self, arrived: &Arrived, fault: Option<Fault>) {
         let signal = arrived.signal;
         let Some(previous) = self.previous(signal) else {
             return;
         };
         if previous.sa_sigaction == libc::SIG_DFL {
-            set_default(signal);
+            // The kernel has set it again already (`SA_RESETHAND`).
             if !arrived.comes_again() {
                 arrived.send_again();
             }
@@ -205,11 +260,16 @@ impl Handlers {
         }
         // SAFETY: all that it takes is what the kernel has handed to this handler of the same signal.
         unsafe { arrived.call(previous) };
+        let Some(fault) = fault else { return };
+        if self.is_first(signal) && !RECORDING.swap(true, Ordering::Acquire) {
+            self.finish(fault);
+            RECORDING.store(false, Ordering::Release);
+        }
         // The handler of the standard library leaves what is not a stack overflow to the default action and returns, for the
         // fault to come again. One that somebody sent does not: the process would survive it, but only once.
         let is_hers = matches!(signal, libc::SIGSEGV | libc::SIGBUS) && !only_once;
         let is_left = || action(signal).is_some_and(|now| now.sa_sigaction == libc::SIG_DFL);
-        if is_child && is_hers && !arrived.comes_again() && is_left() {
+        if is_hers && !arrived.comes_again() && is_left() {
             arrived.send_again();
         }
     }

@@ -13,6 +13,7 @@ pub(crate) mod exec;
 pub(crate) mod file;
 pub(crate) mod fork;
 pub(crate) mod futex;
+pub(crate) mod lasting;
 pub(crate) mod memory;
 pub(crate) mod notify;
 pub(crate) mod oom_score;

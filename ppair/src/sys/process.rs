@@ -32,11 +32,6 @@ pub(crate) fn thread_id() -> i32 {
     i32::try_from(thread).unwrap_or(0)
 }
 
-/// Whether this thread is the one that the process began with.
-pub(crate) fn is_main_thread() -> bool {
-    thread_id() == pid()
-}
-
 /// Whether this process leads its session: then a terminal that hangs up tells it alone.
 pub(crate) fn leads_session() -> bool {
     unistd::getsid(None) == Ok(unistd::getpid())

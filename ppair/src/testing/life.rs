@@ -4,7 +4,6 @@
 use core::any::Any;
 use core::ops::Deref;
 use core::ptr::NonNull;
-use core::sync::atomic::AtomicU32;
 use std::sync::Arc;
 
 use super::store::MemoryStore;
@@ -17,7 +16,7 @@ use crate::state::restored;
 use crate::state::segment::{Given, RegionSpec, Segment};
 use crate::state::stored::Stored;
 use crate::sys::Errno;
-use crate::sys::unforked::Unforked;
+use crate::sys::unforked::{Own, Unforked};
 use crate::worker::{Inner, Worker};
 
 /// A value on the heap that is borrowed as if it stayed as long as the process.
@@ -71,7 +70,7 @@ impl<T> Drop for Lent<T> {
 #[derive(Debug)]
 pub(super) struct Life {
     inner: Lent<Inner>,
-    _number: Lent<AtomicU32>,
+    _own: Lent<Own>,
     _segment: Lent<Segment>,
 }
 
@@ -79,14 +78,14 @@ impl Life {
     /// The worker with this number.
     pub(super) fn new(incarnation: u32) -> Result<Arc<Self>, Errno> {
         let segment = Lent::new(Segment::private(Vec::new(), &[])?);
-        let number = Lent::new(AtomicU32::new(0));
-        // SAFETY: `inner` holds the result, and `number` stands behind it in `Life`.
-        let unforked = Unforked::at(unsafe { number.lend() });
+        let own = Lent::new(Own::default());
+        // SAFETY: `inner` holds the result, and `own` stands behind it in `Life`.
+        let unforked = Unforked::at(unsafe { own.lend() });
         // SAFETY: `inner` holds the result, and `segment` stands behind it in `Life`.
         let lent = unsafe { segment.lend() };
         Ok(Arc::new(Self {
             inner: Lent::new(Inner::of_no_pair(incarnation, unforked, lent)),
-            _number: number,
+            _own: own,
             _segment: segment,
         }))
     }

@@ -6,7 +6,7 @@ use super::alarms::Alarm;
 use super::driver::{AT_ONCE, REST, Role, WatchDog};
 use super::machine::Event;
 use crate::config::Orphans;
-use crate::death::{Death, last_words};
+use crate::death::{Death, LastWords, last_words};
 use crate::event::Event as Say;
 use crate::exit::{Ending, Exit, Reason};
 use crate::progress::Life;
@@ -53,8 +53,9 @@ impl WatchDog {
         self.worker = None;
         let now = clock::now();
         self.died_at = Some(now);
-        let (note, fault) = last_words(self.segment.black_box(), worker.pid, exit, now);
         let by_kill = matches!(exit, Exit::Signal { signal, .. } if signal == SIGKILL);
+        let LastWords { exit, panic, fault } =
+            last_words(self.segment.black_box(), worker.pid, exit, now);
         let reason = match (self.signs.hung, self.signs.was_killed) {
             (Some(_), _) => Reason::Hang,
             (None, true) => Reason::StopTimeout,
@@ -68,7 +69,7 @@ impl WatchDog {
             exit,
             reason,
             heart: self.signs.hung.and_then(|hung| hung.heart),
-            note,
+            note: panic,
             fault,
             uptime: now.saturating_sub(worker.since),
             max_rss_kib,

@@ -113,6 +113,8 @@ pub(crate) struct WatchDog {
     /// Children that are not the worker's: `setup` has started them, or the function of `on_event`.
     pub(super) others: Vec<i32>,
     pub(super) signs: Signs,
+    /// Whether it was said that the program sends no heartbeats.
+    pub(super) has_warned_of_no_heart: bool,
     /// The last stop signal, and when it came.
     last_stop: Option<(i32, Duration)>,
     /// Signals that the system has refused to send to the worker.
@@ -190,6 +192,7 @@ impl WatchDog {
             worker: None,
             others: Vec::with_capacity(OTHERS),
             signs: Signs::default(),
+            has_warned_of_no_heart: false,
             last_stop: None,
             unsent: Set::NONE,
             cleared: 0,

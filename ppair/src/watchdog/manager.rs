@@ -184,10 +184,10 @@ impl WatchDog {
                 Name(signal)
             )),
             Cause::Hang { .. } => manager.send(format_args!(
-                "STATUS=worker {incarnation} gave no sign of life and was killed{then}"
+                "STATUS=worker {incarnation} hung and was killed{then}"
             )),
             Cause::Oom => manager.send(format_args!(
-                "STATUS=worker {incarnation} was killed for want of memory{then}"
+                "STATUS=worker {incarnation} was killed by the out-of-memory killer{then}"
             )),
             Cause::Exit { code } => manager.send(format_args!(
                 "STATUS=worker {incarnation} exited with code {code}{then}"

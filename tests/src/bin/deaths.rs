@@ -1,7 +1,12 @@
 //! Its first worker dies as the first argument says; the second one prints what it knows of that, and ends.
 //!
-//! The second argument may be `handled`: then setup installs a handler for SIGSEGV that says so, mends the fault if it is the one of
-//! `mended`, and leaves all others to the default action. With `crash`, a panic of any thread ends the worker.
+//! The other arguments may be
+//! - `handled`: setup installs a handler for SIGSEGV that says so, mends the fault if it is the one of `mended`, and leaves all others
+//!   to the default action;
+//! - `crash`: a panic of any thread ends the worker;
+//! - `filtered`: the thread that dies is behind a filter of system calls, which kills for any but those that a plain program makes then;
+//! - `plain`: there is no pair, nor anything else of ppair's;
+//! - `color-eyre`, `own-hook`, `restored-hook`, `chained-hook`, `lost-hook`: what the worker does with the panic hook before.
 
 use std::arch::asm;
 use std::ffi::c_int;
@@ -21,16 +26,19 @@ use nix::unistd::{ForkResult, fork, ftruncate, write};
 use ppair::{Config, Pair, ThreadPanic};
 
 fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let how = arguments.next().unwrap_or_default();
-    let option = arguments.next().unwrap_or_default();
-    let config = match option.as_str() {
-        "crash" => Config::new().thread_panic(ThreadPanic::Crash),
-        _ => Config::new(),
+    let how = std::env::args().nth(1).unwrap_or_default();
+    if has("plain") {
+        die(&how);
+        return;
+    }
+    let config = if has("crash") {
+        Config::new().thread_panic(ThreadPanic::Crash)
+    } else {
+        Config::new()
     };
     let worker = Pair::new(config)
         .setup(|| {
-            if option == "handled" {
+            if has("handled") {
                 handle(SigHandler::SigAction(say_and_mend));
             }
         })
@@ -41,11 +49,54 @@ fn main() {
         return;
     }
     println!("begin");
+    change_hook();
     die(&how);
 }
 
+/// Whether an argument after the first is this one.
+fn has(option: &str) -> bool {
+    std::env::args().skip(2).any(|argument| argument == option)
+}
+
+fn own_hook(_: &panic::PanicHookInfo<'_>) {
+    eprintln!("own hook");
+}
+
+/// As programs do at the start of their `main`.
+fn change_hook() {
+    if has("color-eyre") {
+        color_eyre::install().expect("it is the first time");
+    }
+    if has("own-hook") {
+        // Several times: each replaces the one before.
+        for _ in 0..3 {
+            panic::set_hook(Box::new(own_hook));
+        }
+    }
+    if has("restored-hook") {
+        panic::set_hook(Box::new(own_hook));
+        drop(panic::take_hook());
+    }
+    if has("chained-hook") {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            own_hook(info);
+            before(info);
+        }));
+    }
+    if has("lost-hook") {
+        std::mem::forget(panic::take_hook());
+        panic::set_hook(Box::new(own_hook));
+    }
+}
+
 fn die(how: &str) {
+    // Threads that die are started before, and are filtered themselves.
+    if has("filtered") && !how.contains("thread") && !how.contains("unnamed") {
+        filter();
+    }
     match how {
+        "filter" => filter(),
         "abort" => abort(),
         "bus" => access_beyond_the_end(),
         "exit" => exit(3),
@@ -70,6 +121,7 @@ fn die(how: &str) {
         }
         "segv" => write_to(8),
         "segv-thread" => in_thread(|| write_to(8)),
+        "panic-unnamed" => drop(thread::spawn(|| panic!("in no name")).join()),
         "segv-unnamed" => drop(thread::spawn(|| write_to(8)).join()),
         "segv-without-segment" => {
             lose_segment();
@@ -114,7 +166,63 @@ fn die(how: &str) {
 
 fn in_thread(work: impl FnOnce() + Send + 'static) {
     let helper = thread::Builder::new().name("helper".to_owned());
+    let work = move || {
+        if has("filtered") {
+            filter();
+        }
+        work();
+    };
     drop(helper.spawn(work).expect("a thread").join());
+}
+
+/// Kills this thread's process for any system call from here on but those that a Rust program makes to say that it dies.
+fn filter() {
+    const CALLS: [libc::c_long; 11] = [
+        libc::SYS_write,
+        libc::SYS_exit_group,
+        libc::SYS_rt_sigaction,
+        libc::SYS_rt_sigprocmask,
+        libc::SYS_rt_sigreturn,
+        libc::SYS_getpid,
+        libc::SYS_gettid,
+        libc::SYS_tgkill,
+        libc::SYS_munmap,
+        libc::SYS_sigaltstack,
+        libc::SYS_futex,
+    ];
+    let [load, compare, back] = [
+        libc::BPF_LD | libc::BPF_W | libc::BPF_ABS,
+        libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
+        libc::BPF_RET | libc::BPF_K,
+    ]
+    .map(|code| u16::try_from(code).expect("a code"));
+    let step = |code, jt, k| libc::sock_filter { code, jt, jf: 0, k };
+    // The number of the call lies first.
+    let mut steps = vec![step(load, 0, 0)];
+    for (before, call) in CALLS.into_iter().enumerate() {
+        let to_the_end = u8::try_from(CALLS.len() - before).expect("a short program");
+        let call = u32::try_from(call).expect("a number of a call");
+        steps.push(step(compare, to_the_end, call));
+    }
+    steps.push(step(back, 0, libc::SECCOMP_RET_KILL_PROCESS));
+    steps.push(step(back, 0, libc::SECCOMP_RET_ALLOW));
+    let program = libc::sock_fprog {
+        len: u16::try_from(steps.len()).expect("a short program"),
+        filter: steps.as_mut_ptr(),
+    };
+    let (yes, no, mode) = (
+        1 as libc::c_ulong,
+        0 as libc::c_ulong,
+        libc::SECCOMP_MODE_FILTER,
+    );
+    // SAFETY: takes integers only.
+    let result = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, yes, no, no, no) };
+    assert_eq!(result, 0, "no_new_privs");
+    // SAFETY: `program` leads to `len` steps, and the kernel copies them.
+    let result = unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) };
+    assert_eq!(result, 0, "seccomp");
+    // Nothing is freed here, where that may be a call.
+    std::mem::forget(steps);
 }
 
 fn write_to(address: usize) {

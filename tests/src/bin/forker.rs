@@ -8,19 +8,32 @@ use std::time::Duration;
 
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
-use ppair::{Checkpoint, CommitError, Worker};
+use ppair::{Checkpoint, CommitError, SyncError, Worker};
 use ppair_tests::subject::{Big, Small, Subject};
+
+/// Whether this says that it is the process that is wrong, and what to do.
+fn is_refused<T>(result: Result<T, CommitError>) -> bool {
+    result.is_err_and(|error| {
+        let text = error.to_string();
+        text.contains("was forked from the worker") && text.contains("commit in the worker")
+    })
+}
 
 /// Whether all of these are refused to a process that is not the worker.
 fn may_nothing(small: &Checkpoint<Small>, big: &Checkpoint<Big>, worker: &Worker) -> bool {
-    let fenced = Err(CommitError::Fenced);
     let next = Small::after(200);
-    small.try_store(next) == Err(CommitError::Fenced)
-        && small.try_update(|small| *small = next) == fenced
-        && small.try_edit(|_| ()) == fenced
-        && Big::after(200).try_commit(big) == fenced
-        && big.try_edit(|_| ()) == fenced
-        && worker.mark_healthy().is_err()
+    let durable = |result: Result<u64, SyncError>| match result {
+        Err(SyncError::Commit(error)) => is_refused::<()>(Err(error)),
+        _ => false,
+    };
+    is_refused(small.try_store(next))
+        && is_refused(small.try_update(|small| *small = next))
+        && is_refused(small.try_edit(|_| ()))
+        && is_refused(Big::after(200).try_commit(big))
+        && is_refused(big.try_edit(|_| ()))
+        && is_refused(worker.mark_healthy())
+        && durable(small.sync())
+        && durable(small.commit_durable(next))
 }
 
 /// What a process does that the worker has forked: it says with a byte what it was allowed, once now, and once when it is asked for it.
@@ -47,7 +60,7 @@ fn streams() -> io::Result<(UnixStream, UnixStream)> {
     Ok((worker, forked))
 }
 
-#[ppair::main(setup = streams, restart_delay = "0ms", orphans = "keep")]
+#[ppair::main(setup = streams, restart_delay = "0ms", orphans = "keep", hang_timeout = "600s")]
 fn main(
     streams: &(UnixStream, UnixStream),
     small: Checkpoint<Small>,
@@ -61,6 +74,10 @@ fn main(
         Big::after(1).commit(&big);
         // SAFETY: this process has one thread, so the child may do what it likes.
         if let ForkResult::Child = unsafe { fork() }? {
+            // It is not alive in the worker's place, and is told so.
+            worker.ready();
+            ppair::alive();
+            drop(ppair::heart("of a fork"));
             exit(i32::from(in_fork(forked, &small, &big, &worker).is_err()));
         }
         Small::after(2).commit(&small);
@@ -104,5 +121,5 @@ fn main(
 
 /// In a process that was forked in the closure of an `update` of another state.
 fn in_turn(big: &Checkpoint<Big>) -> bool {
-    Big::after(200).try_commit(big) == Err(CommitError::Fenced)
+    is_refused(Big::after(200).try_commit(big))
 }

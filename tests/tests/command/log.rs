@@ -61,7 +61,7 @@ fn a_log_is_told_again() {
             .all(|line| line.starts_with("Nov 25 12:00:00 host web[12]:  died "))
     );
     assert!(
-        lines[0].contains("exited with code 3 after ") && lines[2].contains("as \"told\""),
+        lines[0].contains("exited with code 3, ") && lines[2].contains("as \"told\""),
         "{out}"
     );
 }

@@ -143,16 +143,26 @@ fn died(entry: &Entry) -> String {
     let get = |key: &str| entry.get(key).map(plain).unwrap_or_default();
     let of = match get("cause").as_str() {
         "exit" => format!("exited with code {}", get("code")),
-        "panic" => format!("panicked at {}: {}", get("at"), get("panic")),
-        "hang" => "gave no sign of life".to_owned(),
-        "oom" => "was killed for want of memory".to_owned(),
+        "panic" => format!("panicked at {} in thread \"{}\"", get("at"), get("thread")),
+        "hang" => "hung and was killed".to_owned(),
+        "oom" => "was killed by the out-of-memory killer".to_owned(),
         _ if entry.get("fault").is_some() => {
-            format!("overflowed the stack of thread {}", get("thread"))
+            format!("overflowed the stack of thread \"{}\"", get("thread"))
         }
         _ => match entry.get("address") {
-            Some(address) => format!("was killed by {} at {address}", get("signal")),
+            Some(address) => format!(
+                "was killed by {} at address {}",
+                get("signal"),
+                plain(address)
+            ),
             None => format!("was killed by {}", get("signal")),
         },
+    };
+    let detail = match (entry.get("panic"), entry.get("heart"), entry.get("hint")) {
+        (Some(message), ..) => format!(": \"{}\"", plain(message)),
+        (_, Some(heart), _) => format!(": heart \"{}\"", plain(heart)),
+        (_, _, Some(hint)) => format!(": {}", plain(hint)),
+        _ => String::new(),
     };
     let then = match get("next").as_str() {
         "restart" if get("delay") == "0.000s" => "restarted at once".to_owned(),
@@ -162,7 +172,7 @@ fn died(entry: &Entry) -> String {
         _ => "not restarted".to_owned(),
     };
     format!(
-        "worker {} (incarnation {}) {of} after {}, at generation {}; {then}",
+        "worker {} (incarnation {}) {of}, {} after its start, at generation {}{detail}; {then}",
         get("worker"),
         get("incarnation"),
         get("uptime"),

@@ -19,6 +19,7 @@ pub(super) const WORDS: usize = 6 + NAME / WORD;
 const HAS_ADDRESS: u32 = 1;
 const HAS_INSTRUCTION: u32 = 2;
 const IS_OVERFLOW: u32 = 4;
+const IS_END: u32 = 8;
 
 /// The last words of a worker that a signal of a crash reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +35,9 @@ pub(crate) struct FaultNote {
     pub(crate) thread: Text<NAME>,
     /// Whether a thread's stack was too small.
     pub(crate) is_overflow: bool,
-    /// When, on the clock that all processes of a machine share.
+    /// Whether the worker ends of this for certain, as far as its handler got.
+    pub(crate) is_end: bool,
+    /// When, on the clock that all processes of a machine share; 0 where the handler did not get so far.
     pub(crate) at: Duration,
 }
 
@@ -44,7 +47,8 @@ pub(super) fn record(words: Words<'_>, note: &FaultNote) -> Result<(), Errno> {
     let flag = |is_set: bool, flag: u32| if is_set { flag } else { 0 };
     let flags = flag(note.address.is_some(), HAS_ADDRESS)
         | flag(note.instruction.is_some(), HAS_INSTRUCTION)
-        | flag(note.is_overflow, IS_OVERFLOW);
+        | flag(note.is_overflow, IS_OVERFLOW)
+        | flag(note.is_end, IS_END);
     let mut body = [
         pair(unsigned(note.signal), unsigned(note.code)),
         pair(unsigned(note.pid), flags),
@@ -87,6 +91,7 @@ pub(super) fn read(words: Words<'_>) -> Option<FaultNote> {
         instruction: (flags & HAS_INSTRUCTION != 0).then_some(body[3]),
         thread: Text::until_zero(name),
         is_overflow: flags & IS_OVERFLOW != 0,
+        is_end: flags & IS_END != 0,
         at: Duration::from_nanos(body[4]),
     })
 }

@@ -37,7 +37,7 @@ pub(crate) struct Panic<'a> {
     /// The return addresses, as the program's file has them.
     pub(crate) backtrace: &'a [u64],
     pub(crate) pid: i32,
-    /// When, on the clock that all processes of a machine share.
+    /// When, on the clock that all processes of a machine share; 0 as long as the hooks of the program have not returned.
     pub(crate) at: Duration,
 }
 
@@ -50,6 +50,7 @@ pub(crate) struct PanicNote {
     pub(crate) column: u32,
     pub(crate) thread: Text<THREAD>,
     pub(crate) pid: i32,
+    /// 0 if the hooks of the program have not returned.
     pub(crate) at: Duration,
     frames: [u64; FRAMES],
     depth: usize,
@@ -90,6 +91,12 @@ pub(super) fn record(words: Words<'_>, panic: &Panic<'_>) -> Result<(), Errno> {
     write_text(&mut bytes[THREAD_AT * WORD..FRAMES_AT * WORD], panic.thread);
     words.store_bytes(1, &bytes[WORD..])?;
     words.store(0, 1, Ordering::Release)
+}
+
+/// Adds the time to the note, on the clock that all processes of a machine share.
+pub(super) fn record_time(words: Words<'_>, at: Duration) -> Result<(), Errno> {
+    let nanos = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
+    words.store(TIME_AT, nanos, Ordering::Relaxed)
 }
 
 /// The note, if one was left.

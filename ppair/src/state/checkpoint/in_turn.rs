@@ -167,7 +167,7 @@ impl<T: HardState> InTurn<'_, T> {
     #[cold]
     fn nothing_to_commit(&self) -> Result<(), CommitError> {
         if self.shared.incarnation.is_forked() {
-            return Err(CommitError::Fenced);
+            return Err(CommitError::Forked);
         }
         let found = self.shared.region.published_in_turn(&self.committer());
         found.map(drop)
@@ -178,7 +178,7 @@ impl<T: HardState> InTurn<'_, T> {
     #[inline]
     pub(super) fn get_ready_again(&mut self) -> Result<(), CommitError> {
         if self.shared.incarnation.is_forked() {
-            return Err(CommitError::Fenced);
+            return Err(CommitError::Forked);
         }
         self.get_ready()
     }
