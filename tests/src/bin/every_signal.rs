@@ -1,8 +1,10 @@
-//! Prints the number of each signal that its worker gets, of whatever kind, once for each time. `SIGUSR2` ends it.
+//! Prints the number of each signal that its worker gets, of whatever kind, once for each time.
+//! `SIGUSR2` ends it.
 //!
-//! The argument says what `setup` leaves behind: `alarm` or `ticks` (`setitimer`), `timer` (`timer_create`, with `SIGUSR1`), or
-//! `stops`, a handler for `SIGTSTP`. With `dies-first` the first worker exits with 1 at once, with `dies` each does. With
-//! `durable` a `SIGUSR1` is a durable commit.
+//! The argument says what `setup` leaves behind: `alarm` or `ticks` (`setitimer`), `timer`
+//! (`timer_create`, with `SIGUSR1`), or `stops`, a handler for `SIGTSTP`. With `dies-first` the
+//! first worker exits with 1 at once, with `dies` each does. With `durable` a `SIGUSR1` is a
+//! durable commit.
 
 use std::ffi::c_int;
 use std::fs::File;
