@@ -51,8 +51,11 @@ fn handle(signal: c_int) {
 const LATER: libc::timeval = time(2, 0);
 const TICK: libc::timeval = time(0, 20_000);
 
-const fn time(tv_sec: i64, tv_usec: i64) -> libc::timeval {
-    libc::timeval { tv_sec, tv_usec }
+const fn time(seconds: i64, micros: i64) -> libc::timeval {
+    libc::timeval {
+        tv_sec: seconds,
+        tv_usec: micros,
+    }
 }
 
 fn set_alarm(it_value: libc::timeval, it_interval: libc::timeval) {
