@@ -249,11 +249,13 @@ use proc_macro::TokenStream;
 ///
 /// ## `never_restart`
 ///
-/// Exit codes after which the worker is never restarted, whatever [`restart`](#restart) says: a list
-/// in brackets, a constant slice, or `"none"`. The program ends with that code. 78, a wrong
-/// configuration, is always one of them. In the environment: `PPAIR_NEVER_RESTART=2,64,78` or `none`.
+/// Exit codes after which the worker is never restarted, whatever [`restart`](#restart) says: a
+/// list in brackets, a constant slice, or `"none"`. The program ends with that code. 78, a wrong
+/// configuration, is always one of them. In the environment: `PPAIR_NEVER_RESTART=2,64,78` or
+/// `none`.
 ///
-/// Default: `[2, 64, 78]`, which say that the program was called in a wrong way (2 is that of `clap`).
+/// Default: `[2, 64, 78]`, which say that the program was called in a wrong way (2 is that of
+/// `clap`).
 ///
 /// ```no_run
 /// #[ppair::main(never_restart = [3, 64])]
@@ -276,10 +278,10 @@ use proc_macro::TokenStream;
 /// status 70: a `u32`, or `"unlimited"`. With 0 it is never restarted. A worker made progress if it
 /// committed a checkpoint or lived for [`healthy_after`](#healthy_after).
 ///
-/// After 100 deaths in a row of the same cause, each within 500 ms (or `healthy_after`, if that is less)
-/// of the worker's start, a commit is no progress any more: each further one of them is followed by
-/// [`restart_delay`](#restart_delay), which does not double, and costs one of these restarts. A longer
-/// life or another death ends the row.
+/// After 100 deaths in a row of the same cause, each within 500 ms (or `healthy_after`, if that is
+/// less) of the worker's start, a commit is no progress any more: each further one of them is
+/// followed by [`restart_delay`](#restart_delay), which does not double, and costs one of these
+/// restarts. A longer life or another death ends the row.
 ///
 /// Default: 10.
 ///
@@ -303,10 +305,10 @@ use proc_macro::TokenStream;
 /// ## `max_early_exits`
 ///
 /// How often in a row the worker is restarted after it exited by itself within 500 ms (or
-/// [`healthy_after`](#healthy_after), if that is less) of its start, without a commit, before the pair
-/// gives up with exit status 70: a `u32`, or `"unlimited"`. A restart rarely helps such a worker: an
-/// argument is wrong, a file is missing. A panic, a signal and exit code 0 are none of these exits. A
-/// worker that exits until another service is up needs more of them.
+/// [`healthy_after`](#healthy_after), if that is less) of its start, without a commit, before the
+/// pair gives up with exit status 70: a `u32`, or `"unlimited"`. A restart rarely helps such a
+/// worker: an argument is wrong, a file is missing. A panic, a signal and exit code 0 are none of
+/// these exits. A worker that exits until another service is up needs more of them.
 ///
 /// Default: 3.
 ///

@@ -17,8 +17,9 @@ use crate::store::choice::Choice;
 /// | [`hang_timeout`](Config::hang_timeout) | restart | | restart | restart | | restart | |
 /// | the kernel, for want of memory | restart | | restart | restart | | | |
 ///
-/// A worker that ends with one of the exit codes [`never_restart`](Config::never_restart) is never restarted, nor is one
-/// that was asked to stop, in its time or not. Source: systemd.service(5), "Restart=".
+/// A worker that ends with one of the exit codes [`never_restart`](Config::never_restart) is never
+/// restarted, nor is one that was asked to stop, in its time or not. Source: systemd.service(5),
+/// "Restart=".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Restart {
@@ -52,7 +53,8 @@ impl Restart {
     ];
 }
 
-/// Exit codes after which no worker is restarted: a set of fixed size, so that options stay `Copy`. 78 is always in it.
+/// Exit codes after which no worker is restarted: a set of fixed size, so that options stay `Copy`.
+/// 78 is always in it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ExitCodes([u64; 4]);
 
@@ -179,7 +181,8 @@ pub struct Options {
     pub never_restart: ExitCodes,
     /// Restarts in a row without progress; `u32::MAX` for no limit.
     pub max_restarts: u32,
-    /// Restarts in a row of workers that exited by themselves soon after their start; `u32::MAX` for no limit.
+    /// Restarts in a row of workers that exited by themselves soon after their start; `u32::MAX`
+    /// for no limit.
     pub max_early_exits: u32,
     /// Deaths within `max_deaths_within`, with or without progress; `u32::MAX` for no limit.
     pub max_deaths: u32,
@@ -357,9 +360,10 @@ impl Config {
         self
     }
 
-    /// Sets the exit codes after which the worker is never restarted, whatever [`restart`](Self::restart) says: the program
-    /// ends with that code. 78, a wrong configuration, is always one of them. Default: 2, 64 and 78, which say that the
-    /// program was called in a wrong way.
+    /// Sets the exit codes after which the worker is never restarted, whatever
+    /// [`restart`](Self::restart) says: the program ends with that code. 78, a wrong configuration,
+    /// is always one of them. Default: 2, 64 and 78, which say that the program was called in a
+    /// wrong way.
     ///
     /// ```
     /// use ppair::Config;
@@ -373,14 +377,16 @@ impl Config {
         self
     }
 
-    /// Sets how often in a row the worker is restarted without having made progress before the pair gives up with exit
-    /// status 70. With 0 it is never restarted. Default: 10.
+    /// Sets how often in a row the worker is restarted without having made progress before the pair
+    /// gives up with exit status 70. With 0 it is never restarted. Default: 10.
     ///
-    /// A worker made progress if it committed a checkpoint or lived for [`healthy_after`](Self::healthy_after). After 100
-    /// deaths in a row of the same cause, each within 500 ms (or `healthy_after`, if that is less) of the worker's start, a
-    /// commit is no progress any more: each further one of them is followed by [`restart_delay`](Self::restart_delay), which
-    /// does not double, and costs one of these restarts. A longer life or another death ends the row. A kill from outside
-    /// does not count, nor does exit code 0.
+    /// A worker made progress if it committed a checkpoint or lived for
+    /// [`healthy_after`](Self::healthy_after). After 100 deaths in a row of the same cause, each
+    /// within 500 ms (or `healthy_after`, if that is less) of the worker's start, a commit is no
+    /// progress any more: each further one of them is followed by
+    /// [`restart_delay`](Self::restart_delay), which does not double, and costs one of these
+    /// restarts. A longer life or another death ends the row. A kill from outside does not count,
+    /// nor does exit code 0.
     pub const fn max_restarts(mut self, restarts: u32) -> Self {
         self.options.max_restarts = restarts;
         self
@@ -392,9 +398,10 @@ impl Config {
     }
 
     /// Sets how often in a row the worker is restarted after it exited by itself within 500 ms (or
-    /// [`healthy_after`](Self::healthy_after), if that is less) of its start, without a commit, before the pair gives up with
-    /// exit status 70. A restart rarely helps such a worker: an argument is wrong, a file is missing. A panic, a signal and
-    /// exit code 0 are none of these exits. Default: 3.
+    /// [`healthy_after`](Self::healthy_after), if that is less) of its start, without a commit,
+    /// before the pair gives up with exit status 70. A restart rarely helps such a worker: an
+    /// argument is wrong, a file is missing. A panic, a signal and exit code 0 are none of these
+    /// exits. Default: 3.
     ///
     /// A worker that exits until another service is up needs more of them:
     ///
@@ -409,14 +416,16 @@ impl Config {
         self
     }
 
-    /// Early exits have no limit of their own: [`max_restarts`](Self::max_restarts) is the only one.
+    /// Early exits have no limit of their own: [`max_restarts`](Self::max_restarts) is the only
+    /// one.
     pub const fn unlimited_early_exits(self) -> Self {
         self.max_early_exits(u32::MAX)
     }
 
     /// How many deaths within [`max_deaths_within`](Self::max_deaths_within) are too many, whether the workers made progress or
-    /// not: at that death the pair gives up with exit status 70. It ends what [`max_restarts`](Self::max_restarts) lets go on
-    /// for ever, a worker that commits and crashes now and then. From 1 to 1000. Default: no limit.
+    /// not: at that death the pair gives up with exit status 70. It ends what
+    /// [`max_restarts`](Self::max_restarts) lets go on for ever, a worker that commits and crashes
+    /// now and then. From 1 to 1000. Default: no limit.
     pub const fn max_deaths(mut self, deaths: u32) -> Self {
         self.options.max_deaths = deaths;
         self

@@ -32,8 +32,8 @@ pub struct Death {
     pub(crate) generation: u64,
 }
 
-/// What a worker died of, in few bytes: two deaths of one cause have equal ones. What a panic said is left out, as it often
-/// names the job.
+/// What a worker died of, in few bytes: two deaths of one cause have equal ones. What a panic said
+/// is left out, as it often names the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
     reason: Reason,

@@ -102,7 +102,8 @@ impl Degraded {
         };
         let came = signal::pending().map_or(Set::NONE, |pending| pending.but(mask));
         if came != Set::NONE {
-            // The child would not have it, so this process takes it as it would have without all this.
+            // The child would not have it, so this process takes it as it would have without all
+            // this.
             let _ = signal::set_mask(mask);
             return false;
         }

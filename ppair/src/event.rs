@@ -355,18 +355,9 @@ fn write_event(line: &mut Line, event: &Event<'_>) -> fmt::Result {
             Quoted(&restored.dropped().join(", ")),
             Quoted(&restored.renamed().join(", "))
         ),
-        Event::GaveUp {
-            restarts,
-            code,
-            why,
-            hint,
-        } => write!(
-            line,
-            "gave_up restarts={restarts} code={code} reason=\"{why}\" hint={}",
-            Quoted(hint)
-        ),
-        Event::Stopping { signal } => write!(line, "stopping signal={}", signal::Name(signal)),
-        Event::Stopped { code } => write!(line, "stopped code={code}"),
+        Event::GaveUp { .. } | Event::Stopping { .. } | Event::Stopped { .. } => {
+            write_end(line, event)
+        }
         Event::StoreFailed { .. } | Event::StoreRecovered { .. } => write_store(line, event),
         Event::Refused { reason } => write!(line, "refused reason={}", Quoted(reason)),
         Event::Warning { reason } => write!(line, "warning reason={}", Quoted(reason)),
@@ -408,6 +399,25 @@ fn write_rejection(
         Quoted(&stored.descriptor().head()),
         Quoted(&differences.join("; "))
     )
+}
+
+/// Of the end of the pair.
+fn write_end(line: &mut Line, event: &Event<'_>) -> fmt::Result {
+    match *event {
+        Event::GaveUp {
+            restarts,
+            code,
+            why,
+            hint,
+        } => write!(
+            line,
+            "gave_up restarts={restarts} code={code} reason=\"{why}\" hint={}",
+            Quoted(hint)
+        ),
+        Event::Stopping { signal } => write!(line, "stopping signal={}", signal::Name(signal)),
+        Event::Stopped { code } => write!(line, "stopped code={code}"),
+        _ => Ok(()),
+    }
 }
 
 /// Of the store.

@@ -96,8 +96,8 @@ impl Ending {
         matches!(self.reason, Reason::Hang | Reason::Oom) || !from_outside
     }
 
-    /// Whether `policy` restarts a worker that ended so: systemd's table, see [`Restart`]; and never with one of
-    /// the exit codes `but`.
+    /// Whether `policy` restarts a worker that ended so: systemd's table, see [`Restart`]; and
+    /// never with one of the exit codes `but`.
     pub(crate) const fn restarts_under(self, policy: Restart, but: ExitCodes) -> bool {
         use Restart::{Always, Never, OnAbnormal, OnAbort, OnFailure, OnSuccess, OnWatchdog};
         if let Exit::Code(code) = self.exit {

@@ -26,7 +26,8 @@ pub enum GiveUp {
         /// Restarts in a row without progress.
         restarts: u32,
     },
-    /// The same limit, for workers that committed and died of the same cause soon after their start.
+    /// The same limit, for workers that committed and died of the same cause soon after their
+    /// start.
     SameDeath {
         /// Such deaths in a row.
         times: u32,

@@ -454,22 +454,17 @@ impl<S: 'static> Pair<S> {
             return start::enter(room, beginning, segment, options, contact);
         }
         let alone = only_one_thread();
-        let (world, resumed) = match resumed {
-            None => (World::enter(), None),
-            Some((baton, tether)) => {
-                let world = World::resume(baton.mask, baton.ignored);
-                (world.enter_again(), Some((baton, tether)))
+        let (world, tether, watchdog) = match resumed {
+            None => {
+                let world = blocked(World::enter());
+                (world, start::make_tether(&options, world), None)
             }
-        };
-        let world =
-            world.unwrap_or_else(|errno| fail("cannot block the signals of the watch dog", errno));
-        let (tether, watchdog) = match resumed {
-            None => (start::make_tether(&options, world), None),
             Some((baton, tether)) => {
+                let world = blocked(World::resume(baton.mask, baton.ignored).enter_again());
                 if let Some(tether) = tether.as_ref().filter(|_| options.ends_with_watchdog()) {
                     tether.prepare_end_again(options.grace(), world.mask());
                 }
-                (tether, Some(baton))
+                (world, tether, Some(baton))
             }
         };
         let equipment: &'static Equipment = lasting::leak(Box::new(Equipment {
@@ -513,6 +508,11 @@ fn only_one_thread() -> Alone {
              in `setup` or before `main`"
         ))
     })
+}
+
+/// The watch dog's signals, or the end of the program.
+fn blocked(world: Result<World, crate::sys::Errno>) -> World {
+    world.unwrap_or_else(|errno| fail("cannot block the signals of the watch dog", errno))
 }
 
 /// Ends the program: something is wrong that no restart would mend.

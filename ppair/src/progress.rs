@@ -7,11 +7,11 @@ use crate::config::Options;
 use crate::exit::{Ending, Exit, PANICKED, Reason};
 use crate::give_up::GiveUp;
 
-/// A worker that ends sooner than this has hardly begun. Where [`Options::healthy_after`] is less, that
-/// counts.
+/// A worker that ends sooner than this has hardly begun. Where [`Options::healthy_after`] is less,
+/// that counts.
 const EARLY: Duration = Duration::from_millis(500);
-/// Early deaths of the same cause in a row that cost nothing if each worker committed: a burst of jobs
-/// that kill is worked off at full speed.
+/// Early deaths of the same cause in a row that cost nothing if each worker committed: a burst of
+/// jobs that kill is worked off at full speed.
 const FREE: u32 = 100;
 
 /// The life of a worker that has ended, as far as progress is concerned.
@@ -68,8 +68,8 @@ impl Budget {
 
     /// Decides on a death after which the policy wants a restart. `random` spreads the delay.
     ///
-    /// A commit is no progress from the 101st early death of the same cause in a row on: each costs the
-    /// constant `restart_delay` and one of `max_restarts`.
+    /// A commit is no progress from the 101st early death of the same cause in a row on: each costs
+    /// the constant `restart_delay` and one of `max_restarts`.
     pub(crate) fn on_death(
         &mut self,
         ending: Ending,

@@ -10,8 +10,8 @@ use crate::sys::signal::{
 /// The signals that ask a program to stop.
 const STOPS: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
-/// What the watch dog blocks and waits for: every signal, so that none ends it, stops it or runs code in it. (A fault of its
-/// own ends it all the same: the kernel delivers that at once.)
+/// What the watch dog blocks and waits for: every signal, so that none ends it, stops it or runs
+/// code in it. (A fault of its own ends it all the same: the kernel delivers that at once.)
 pub(crate) const WAITED: Set = Set::ALL;
 
 /// The signals whose dispositions are kept from the program's start, for the next image.
@@ -24,11 +24,12 @@ pub(crate) const OF_TERMINALS: Set = Set::of(&[
     SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT, SIGTTIN, SIGTTOU, SIGWINCH,
 ]);
 
-/// What the kernel sends to a process for what that does itself: its child has ended, nothing reads what it writes, its file is
-/// too long. It says nothing to the worker.
+/// What the kernel sends to a process for what that does itself: its child has ended, nothing reads
+/// what it writes, its file is too long. It says nothing to the worker.
 const OF_ONESELF: Set = Set::of(&[SIGCHLD, SIGPIPE, SIGXFSZ]);
 
-/// What `setup` may need in a fresh image of the watch dog, where a worker runs already: faults, and its own timers.
+/// What `setup` may need in a fresh image of the watch dog, where a worker runs already: faults,
+/// and its own timers.
 const FOR_SETUP: Set = Set::of(&[
     SIGABRT, SIGALRM, SIGBUS, SIGFPE, SIGILL, SIGPROF, SIGSEGV, SIGSYS, SIGTRAP, SIGVTALRM,
 ]);
@@ -64,7 +65,8 @@ impl World {
 
     /// In a fresh image, whose signals are still blocked: lets `setup` have what it may need.
     pub(crate) fn open_for_setup() {
-        // If that is refused, `setup` runs with its faults blocked, and the kernel delivers those all the same.
+        // If that is refused, `setup` runs with its faults blocked, and the kernel delivers those
+        // all the same.
         let _ = signal::set_mask(Set::ALL.but(FOR_SETUP).but(signal::of_c_library()));
     }
 
@@ -79,7 +81,8 @@ impl World {
             signal,
             from_kernel,
         } = taken;
-        // It has used more of the processor than `setup` has allowed; the worker's use is counted from its start.
+        // It has used more of the processor than `setup` has allowed; the worker's use is counted
+        // from its start.
         let is_own_limit = signal == SIGXCPU && from_kernel;
         !OF_ONESELF.has(signal) && !is_own_limit && !signal::of_c_library().has(signal)
     }

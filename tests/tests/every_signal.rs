@@ -1,4 +1,5 @@
-//! Every signal from 1 to 64, for each process of a pair that it may come to, and what `setup` has left that sends some.
+//! Every signal from 1 to 64, for each process of a pair that it may come to, and what `setup` has
+//! left that sends some.
 
 use std::time::Duration;
 

@@ -116,7 +116,8 @@ fn nobody_is_refused_while_workers_crash() {
         .map_or(CRASHES, |crashes| crashes.parse().expect("a number"));
     let mut pair = Fixture::new(env!("CARGO_BIN_EXE_listener"))
         .arg(AT_A_TIME.to_string())
-        // It is this test that crashes each worker in the same way and soon: nothing here is to be delayed for that, or given up.
+        // It is this test that crashes each worker in the same way and soon: nothing here is to be
+        // delayed for that, or given up.
         .env("PPAIR_MAX_RESTARTS", "unlimited")
         .env("PPAIR_RESTART_DELAY", "0s")
         .deadline(Duration::from_secs(300))

@@ -43,6 +43,7 @@ fn the_environment_overrides_the_options_of_a_function() {
     assert_eq!(stdout_lines(&end).iter().filter(options).count(), 1);
 }
 
+const CODES: &str = "expected exit codes from 0 to 255 with commas between them, or `none`";
 const DEATHS: &str = "expected a number of deaths from 1 to 1000, or `unlimited`";
 const WITHIN: &str = "expected a duration of at least `1ms`";
 const HANG: &str = "expected a duration of at least `10ms`, or `off`";
@@ -85,6 +86,9 @@ fn a_wrong_variable_is_refused_by_name_and_value() {
             "expected one of `always`, `on_success`, `on_failure`, `on_abnormal`, `on_abort`, `on_watchdog`, `never`".to_owned(),
         ),
         ("MAX_RESTARTS", "-1", "expected a number of restarts from 0 on, or `unlimited`".to_owned()),
+        ("NEVER_RESTART", "2,256", CODES.to_owned()),
+        ("NEVER_RESTART", "", CODES.to_owned()),
+        ("MAX_EARLY_EXITS", "few", "expected a number of exits from 0 on, or `unlimited`".to_owned()),
         ("MAX_DEATHS", "0", DEATHS.to_owned()),
         ("MAX_DEATHS", "1001", DEATHS.to_owned()),
         ("MAX_DEATHS_WITHIN", "0ms", WITHIN.to_owned()),

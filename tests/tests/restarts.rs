@@ -1,4 +1,5 @@
-//! Progress that is none: what dies of the same cause right after each start ends, and says why; what crashes and goes on is left alone.
+//! Progress that is none: what dies of the same cause right after each start ends, and says why;
+//! what crashes and goes on is left alone.
 
 use std::time::Duration;
 
@@ -77,8 +78,8 @@ fn without_a_limit_it_is_only_delayed() {
     assert_eq!(end.events("died").len(), 130);
 }
 
-/// As one that commits and dies once a second does for an hour: `progress` has that, with its clock. Here the time that makes a
-/// life long enough is shorter.
+/// As one that commits and dies once a second does for an hour: `progress` has that, with its
+/// clock. Here the time that makes a life long enough is shorter.
 #[test]
 fn a_service_that_commits_and_dies_now_and_then_is_left_alone() {
     let end = restarts(&["lives", "150", "11"])

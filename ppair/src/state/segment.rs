@@ -338,14 +338,15 @@ impl Segment {
         u32::try_from(ready).unwrap_or(0)
     }
 
-    /// In the watch dog: `incarnation` was forked, and around that fork these of a terminal's signals came.
+    /// In the watch dog: `incarnation` was forked, and around that fork these of a terminal's
+    /// signals came.
     pub(crate) fn set_forked(&self, incarnation: u32, came: Set) {
         let word = of_incarnation(incarnation, came);
         self.words()[HEADER_FORKED].store(word, Ordering::Release);
     }
 
-    /// In the worker `incarnation`: the signals of [`set_forked`](Self::set_forked), or `None` if the watch dog has not got
-    /// so far yet.
+    /// In the worker `incarnation`: the signals of [`set_forked`](Self::set_forked), or `None` if
+    /// the watch dog has not got so far yet.
     pub(crate) fn forked(&self, incarnation: u32) -> Option<Set> {
         let word = self.words()[HEADER_FORKED].load(Ordering::Acquire);
         set_of_incarnation(incarnation, word)
@@ -357,7 +358,8 @@ impl Segment {
         self.words()[HEADER_LACKS].store(word, Ordering::Release);
     }
 
-    /// In the watch dog: the signals of [`set_lacks`](Self::set_lacks), or `None` if the worker has not answered.
+    /// In the watch dog: the signals of [`set_lacks`](Self::set_lacks), or `None` if the worker has
+    /// not answered.
     pub(crate) fn lacks(&self, incarnation: u32) -> Option<Set> {
         let word = self.words()[HEADER_LACKS].load(Ordering::Acquire);
         set_of_incarnation(incarnation, word)

@@ -132,8 +132,8 @@ pub(crate) fn knows_us() -> bool {
     link.is_ok_and(|link| link.as_os_str() == process::pid().to_string().as_str())
 }
 
-/// Returns the signals that wait for this process's parent, whose id that is; `None` if `/proc` does not tell, or is that of
-/// another namespace of processes.
+/// Returns the signals that wait for this process's parent, whose id that is; `None` if `/proc`
+/// does not tell, or is that of another namespace of processes.
 pub(crate) fn pending_of_parent(parent: i32) -> Option<Set> {
     // The line stands behind the list of groups, which is as long as anybody likes.
     let pending = |status: &[u8]| find_pending(status);
@@ -142,7 +142,8 @@ pub(crate) fn pending_of_parent(parent: i32) -> Option<Set> {
     found?.ok().flatten()
 }
 
-/// `proc_pid_status(5)`: the signals that are pending for the process, and not for one of its threads.
+/// `proc_pid_status(5)`: the signals that are pending for the process, and not for one of its
+/// threads.
 fn find_pending(status: &[u8]) -> Option<Set> {
     const NAME: &[u8] = b"\nShdPnd:\t";
     let at = status.windows(NAME.len()).position(|text| text == NAME)? + NAME.len();

@@ -88,15 +88,15 @@ impl Set {
 /// The first real-time signal of the kernel.
 const KERNELS_FIRST: i32 = 32;
 
-/// Returns the signals that the C library uses itself, to cancel threads for instance. It neither lets a program block
-/// them nor ignore them.
+/// Returns the signals that the C library uses itself, to cancel threads for instance. It neither
+/// lets a program block them nor ignore them.
 pub(crate) fn of_c_library() -> Set {
     let signals = KERNELS_FIRST..libc::SIGRTMIN();
     signals.fold(Set::NONE, Set::with)
 }
 
-/// Blocks every signal but those of the C library, which are ignored until it uses them: no signal from outside ends this
-/// process or interrupts it.
+/// Blocks every signal but those of the C library, which are ignored until it uses them: no signal
+/// from outside ends this process or interrupts it.
 pub(crate) fn shut_out() -> Result<(), Errno> {
     let own = of_c_library();
     set_mask(Set::ALL.but(own))?;
@@ -104,8 +104,8 @@ pub(crate) fn shut_out() -> Result<(), Errno> {
     let ignore = [libc::SIG_IGN as u64, 0, 0, 0];
     for signal in (KERNELS_FIRST..=64).filter(|&signal| own.has(signal)) {
         let none = core::ptr::null_mut::<u64>();
-        // By `syscall`: the C library's call refuses these.
-        // SAFETY: `ignore` is as long as the kernel reads, with a mask of 8 bytes; to ignore a signal runs no code.
+        // By `syscall`: the C library's call refuses these. SAFETY: `ignore` is as long as the
+        // kernel reads, with a mask of 8 bytes; to ignore a signal runs no code.
         let result = unsafe {
             libc::syscall(
                 libc::SYS_rt_sigaction,
@@ -140,9 +140,9 @@ pub(crate) fn set_mask(set: Set) -> Result<Set, Errno> {
     change_mask(libc::SIG_SETMASK, set)
 }
 
-/// Stops this process as a terminal's `^Z` does, until a SIGCONT continues it. SIGTSTP is blocked before and afterwards. Where
-/// no shell has it as a job, the kernel drops the signal and this returns at once; so it does if SIGTSTP has a handler, which
-/// is for the worker to run.
+/// Stops this process as a terminal's `^Z` does, until a SIGCONT continues it. SIGTSTP is blocked
+/// before and afterwards. Where no shell has it as a job, the kernel drops the signal and this
+/// returns at once; so it does if SIGTSTP has a handler, which is for the worker to run.
 pub(crate) fn suspend() -> Result<(), Errno> {
     if !has_action(SIGTSTP, libc::SIG_DFL) {
         return Ok(());
@@ -250,7 +250,8 @@ pub(crate) fn wait(set: Set, timeout: Option<Duration>) -> Result<Option<Taken>,
 }
 
 /// As [`wait`] without waiting, where that fails: who has sent the signal is not known, and two of a number are one. It is taken by ignoring it
-/// for a moment. SIGCHLD is left as it is: ignored, it would take the children along. So are those of the C library.
+/// for a moment. SIGCHLD is left as it is: ignored, it would take the children along. So are those
+/// of the C library.
 pub(crate) fn take_pending(set: Set) -> Result<Option<Taken>, Errno> {
     let own = of_c_library().with(SIGCHLD);
     let pending = pending()?.and(set).but(own);

@@ -30,7 +30,8 @@ pub(crate) struct Tether {
 }
 
 impl Tether {
-    /// Makes one. If the watch dog is gone, a worker, which blocks the signals of `mask`, gets a SIGTERM, and a SIGKILL after `grace`, if there is one.
+    /// Makes one. If the watch dog is gone, a worker, which blocks the signals of `mask`, gets a
+    /// SIGTERM, and a SIGKILL after `grace`, if there is one.
     pub(crate) fn new(
         ends_worker: bool,
         grace: Option<Duration>,

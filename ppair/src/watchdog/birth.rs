@@ -160,8 +160,9 @@ impl WatchDog {
         }
     }
 
-    /// In the new process, whose signals are still blocked: says which of those that a terminal sent around the fork had come before it was there. What it
-    /// has got is pending. If the watch dog has not said which `came`, its pending signals are those, or later ones.
+    /// In the new process, whose signals are still blocked: says which of those that a terminal
+    /// sent around the fork had come before it was there. What it has got is pending. If the watch
+    /// dog has not said which `came`, its pending signals are those, or later ones.
     #[cold]
     #[inline(never)]
     fn say_what_it_lacks(&self, came: Option<Set>) {

@@ -44,7 +44,8 @@ pub(super) const AT_ONCE: usize = 64;
 /// How soon a signal that the system has refused to send is sent again.
 const SEND_AGAIN: Duration = Duration::from_millis(50);
 
-/// How long a worker has to say which signals it has not got, from the moment at which that matters.
+/// How long a worker has to say which signals it has not got, from the moment at which that
+/// matters.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// How often the watch dog looks for that answer.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
@@ -136,7 +137,8 @@ pub(crate) struct WatchDog {
     /// One for each hard state.
     pub(super) proofs: Box<[Proof]>,
     pub(super) alarms: Alarms,
-    /// What a terminal had sent before the worker was forked, and has not been taken yet: the worker has not got it.
+    /// What a terminal had sent before the worker was forked, and has not been taken yet: the
+    /// worker has not got it.
     pub(super) owed: Set,
     /// What it sent around the fork, so that only the worker knows.
     pub(super) unclear: Set,

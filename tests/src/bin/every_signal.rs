@@ -1,8 +1,10 @@
-//! Prints the number of each signal that its worker gets, of whatever kind, once for each time. `SIGUSR2` ends it.
+//! Prints the number of each signal that its worker gets, of whatever kind, once for each time.
+//! `SIGUSR2` ends it.
 //!
-//! The argument says what `setup` leaves behind: `alarm` or `ticks` (`setitimer`), `timer` (`timer_create`, with `SIGUSR1`), or
-//! `stops`, a handler for `SIGTSTP`. With `dies-first` the first worker exits with 1 at once, with `dies` each does. With
-//! `durable` a `SIGUSR1` is a durable commit.
+//! The argument says what `setup` leaves behind: `alarm` or `ticks` (`setitimer`), `timer`
+//! (`timer_create`, with `SIGUSR1`), or `stops`, a handler for `SIGTSTP`. With `dies-first` the
+//! first worker exits with 1 at once, with `dies` each does. With `durable` a `SIGUSR1` is a
+//! durable commit.
 
 use std::ffi::c_int;
 use std::fs::File;
@@ -49,8 +51,11 @@ fn handle(signal: c_int) {
 const LATER: libc::timeval = time(2, 0);
 const TICK: libc::timeval = time(0, 20_000);
 
-const fn time(tv_sec: i64, tv_usec: i64) -> libc::timeval {
-    libc::timeval { tv_sec, tv_usec }
+const fn time(seconds: i64, micros: i64) -> libc::timeval {
+    libc::timeval {
+        tv_sec: seconds,
+        tv_usec: micros,
+    }
 }
 
 fn set_alarm(it_value: libc::timeval, it_interval: libc::timeval) {
