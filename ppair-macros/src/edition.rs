@@ -6,6 +6,8 @@
 //! reads and which the compiler takes in every edition. The span stays, and with it the user's edition and hygiene.
 
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
+use syn::parse::{ParseStream, Parser as _};
+use syn::{LitStr, Path};
 
 /// What stands before the name of an item.
 const DECLARES: [&str; 6] = ["struct", "enum", "union", "fn", "const", "type"];
@@ -46,6 +48,14 @@ pub(crate) fn escape(tokens: TokenStream, part: Part) -> TokenStream {
         escaped.extend([written]);
     }
     escaped
+}
+
+/// Reads a path in quotes.
+pub(crate) fn parse_path(text: &LitStr) -> syn::Result<Path> {
+    text.parse_with(|input: ParseStream<'_>| {
+        let tokens = escape(input.parse()?, Part::Arguments);
+        Path::parse_mod_style.parse2(tokens)
+    })
 }
 
 fn has_word(tokens: TokenStream) -> bool {

@@ -9,6 +9,7 @@ use syn::spanned::Spanned;
 use syn::{Attribute, Expr, Ident, Lit, LitStr, Meta, Path, Token, Type, token};
 
 use crate::diag::Diag;
+use crate::edition;
 use place::Key;
 pub(super) use place::Place;
 
@@ -199,7 +200,7 @@ fn skip_argument(input: ParseStream<'_>) -> syn::Result<()> {
 /// A path, bare or in quotes.
 fn parse_path(input: ParseStream<'_>) -> syn::Result<Path> {
     if input.peek(LitStr) {
-        input.parse::<LitStr>()?.parse_with(Path::parse_mod_style)
+        edition::parse_path(&input.parse()?)
     } else {
         Path::parse_mod_style(input)
     }
