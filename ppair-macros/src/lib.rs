@@ -110,14 +110,15 @@ use proc_macro::TokenStream;
 /// `"1h"`. No time needs no unit: `"0"`, or `0`. In a word `-` and `_` are the same.
 ///
 /// When the program starts, the environment overrides the options that a [`Config`] has: for
-/// `max_restarts` it is `PPAIR_MAX_RESTARTS=3`, for a duration `PPAIR_RESTART_DELAY=250ms`. It takes
-/// the same texts as the attribute. `PPAIR=off` runs the body alone, unsupervised, for debuggers
-/// and profilers.
+/// `max_restarts` it is `PPAIR_MAX_RESTARTS=3`, for a duration `PPAIR_RESTART_DELAY=250ms`. It
+/// takes the same texts as the attribute. `PPAIR=off` runs the body alone, unsupervised, for
+/// debuggers and profilers.
 ///
 /// ## `setup`
 ///
 /// The path of a function (or a closure) that the watch dog calls once, before the first fork: an
-/// `fn() -> S` or an `fn() -> Result<S, E>`, which must not be async. Every worker inherits its value and may take it as `&S`.
+/// `fn() -> S` or an `fn() -> Result<S, E>`, which must not be async. Every worker inherits its
+/// value and may take it as `&S`.
 /// An error is printed, and the program ends with exit status 78 before any fork. `setup` must not
 /// start threads. It is called again only when a degraded pair has been repaired.
 ///
@@ -404,7 +405,8 @@ use proc_macro::TokenStream;
 /// ## `hang_timeout`
 ///
 /// A worker that gives no sign of life for so long hangs: it gets a `SIGABRT`, and a `SIGKILL` if it has not
-/// ended [`stop_timeout`](#stop_timeout) later. A duration of at least 10 ms; `"off"` or `0` turns it off.
+/// ended [`stop_timeout`](#stop_timeout) later. A duration of at least 10 ms; `"off"` or `0` turns
+/// it off.
 ///
 /// Default: `"off"`.
 ///

@@ -79,8 +79,9 @@ pub fn open_store(choice: Choice, pair: &str, is_first: bool) -> Option<Box<dyn 
 }
 
 /// A `setup` function whose kind is told by its return type. Method lookup tries the traits below in order of how many
-/// references they need, so `(&&&SetupOf(f)).attach(pair)` finds the first that fits: a future, which is refused, a `Result`
-/// whose error can be displayed, one whose error can be debugged, any other value.
+/// references they need, so `(&&&SetupOf(f)).attach(pair)` finds the first that fits: a future,
+/// which is refused, a `Result` whose error can be displayed, one whose error can be debugged, any
+/// other value.
 #[derive(Clone, Copy, Debug)]
 pub struct SetupOf<F>(pub F);
 

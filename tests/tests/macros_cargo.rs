@@ -165,7 +165,8 @@ fn an_error_of_a_macro_is_the_only_one_in_every_edition() {
 const ALLOWED: &str = "#![allow(clippy::blanket_clippy_restriction_lints, clippy::min_ident_chars, \
     clippy::single_char_lifetime_names, clippy::exhaustive_structs, clippy::exhaustive_enums)]\n";
 
-/// Hard states with every kind of parameter, bound and argument. Each derive is on a line of its own.
+/// Hard states with every kind of parameter, bound and argument. Each derive is on a line of its
+/// own.
 const STATES: &str = "//! A program.\n
 use ppair::{HardState, MigrateFrom};
 
@@ -278,7 +279,8 @@ fn clippy_is_quiet_about_hard_states() {
     end.expect_code(0);
 }
 
-/// Restriction lints contradict each other, so some of them fire at code of the user's. None does at a derive.
+/// Restriction lints contradict each other, so some of them fire at code of the user's. None does
+/// at a derive.
 #[test]
 fn clippys_restrictions_do_not_fire_at_hard_states() {
     if lacks_clippy("clippys_restrictions_do_not_fire_at_hard_states") {

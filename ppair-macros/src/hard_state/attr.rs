@@ -144,7 +144,8 @@ fn enter(key: &Key, name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
 
 type ParseArgument<'a> = dyn FnMut(Ident, ParseStream<'_>, &mut Diag) -> syn::Result<()> + 'a;
 
-/// Calls `argument` behind each key that is valid at this place, and behind its `=` if it takes a value. After an error the rest of that argument is skipped, so
+/// Calls `argument` behind each key that is valid at this place, and behind its `=` if it takes a
+/// value. After an error the rest of that argument is skipped, so
 /// that the errors of the next one show as well.
 fn parse(attrs: &[Attribute], place: Place, diag: &mut Diag, argument: &mut ParseArgument<'_>) {
     for attr in attrs.iter().filter(|attr| {

@@ -152,7 +152,8 @@ pub(crate) fn check_max_restarts(value: &Expr, diag: &mut Diag) -> Option<Value>
         ..
     }) = peel(value)
     {
-        // A lint of rustc's says so too, but only where nothing else is wrong, and it can be allowed.
+        // A lint of rustc's says so too, but only where nothing else is wrong, and it can be
+        // allowed.
         if number
             .base10_parse::<u128>()
             .is_ok_and(|number| number > u128::from(u32::MAX))
