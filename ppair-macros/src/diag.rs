@@ -41,9 +41,9 @@ impl Diag {
 
     /// One `compile_error!` for each error, as an item; no tokens if there was none.
     ///
-    /// Of a path that begins with `::`, the first token's edition decides what it means, and in edition 2015 `::core` is no crate.
-    /// With a span of this crate's edition there, the compiler would add a note on the macro to each error. So `core` gets a
-    /// name in a scope of its own.
+    /// Of a path that begins with `::`, the first token's edition decides what it means, and in
+    /// edition 2015 `::core` is no crate. With a span of this crate's edition there, the compiler
+    /// would add a note on the macro to each error. So `core` gets a name in a scope of its own.
     pub(crate) fn finish(self) -> TokenStream {
         let errors = self.finish_bare();
         if errors.is_empty() {

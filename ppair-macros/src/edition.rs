@@ -1,11 +1,14 @@
-//! Words that are names in one edition and keywords in another: `async`, `await`, `dyn` and `try` are names in a crate of
-//! edition 2015.
+//! Words that are names in one edition and keywords in another: `async`, `await`, `dyn` and `try`
+//! are names in a crate of edition 2015.
 //!
-//! `syn` knows the keywords of the newest edition only, and a macro is not told the edition of the crate that uses it.
-//! Where such a word cannot be a keyword, in whatever edition, it is written raw (`r#async`): the same name, which `syn`
-//! reads and which the compiler takes in every edition. The span stays, and with it the user's edition and hygiene.
+//! `syn` knows the keywords of the newest edition only, and a macro is not told the edition of the
+//! crate that uses it. Where such a word cannot be a keyword, in whatever edition, it is written
+//! raw (`r#async`): the same name, which `syn` reads and which the compiler takes in every edition.
+//! The span stays, and with it the user's edition and hygiene.
 
-use proc_macro2::{Group, Ident, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use syn::parse::{ParseStream, Parser as _};
+use syn::{LitStr, Path};
 
 /// What stands before the name of an item.
 const DECLARES: [&str; 6] = ["struct", "enum", "union", "fn", "const", "type"];
@@ -19,7 +22,8 @@ pub(crate) enum Part {
     Item,
     /// An item with attributes that the macro reads.
     ItemAndAttributes,
-    /// The arguments of an attribute. `dyn ::Trait` makes no sense in them, so `dyn::` begins a path.
+    /// The arguments of an attribute. `dyn ::Trait` makes no sense in them, so `dyn::` begins a
+    /// path.
     Arguments,
 }
 
@@ -46,6 +50,14 @@ pub(crate) fn escape(tokens: TokenStream, part: Part) -> TokenStream {
         escaped.extend([written]);
     }
     escaped
+}
+
+/// Reads a path in quotes.
+pub(crate) fn parse_path(text: &LitStr) -> syn::Result<Path> {
+    text.parse_with(|input: ParseStream<'_>| {
+        let tokens = escape(input.parse()?, Part::Arguments);
+        Path::parse_mod_style.parse2(tokens)
+    })
 }
 
 fn has_word(tokens: TokenStream) -> bool {
@@ -77,11 +89,10 @@ fn is_name(word: &Ident, before: &[TokenTree], after: &[TokenTree], part: Part) 
             _ => true,
         },
         // `async { .. }`, `try { .. }`, `dyn (Trait)`
-        Some(TokenTree::Group(group)) => match (word.to_string().as_str(), group.delimiter()) {
-            ("async" | "try", proc_macro2::Delimiter::Brace)
-            | ("dyn", proc_macro2::Delimiter::Parenthesis | proc_macro2::Delimiter::None) => false,
-            _ => true,
-        },
+        Some(TokenTree::Group(group)) => !matches!(
+            (word.to_string().as_str(), group.delimiter()),
+            ("async" | "try", Delimiter::Brace) | ("dyn", Delimiter::Parenthesis | Delimiter::None)
+        ),
         _ => true,
     };
     match word.to_string().as_str() {

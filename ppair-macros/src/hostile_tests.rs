@@ -1,4 +1,5 @@
-//! Neither macro panics, whatever it is given: a panic of a macro says nothing of the user's mistake.
+//! Neither macro panics, whatever it is given: a panic of a macro says nothing of the user's
+//! mistake.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 

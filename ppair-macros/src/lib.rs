@@ -107,16 +107,18 @@ use proc_macro::TokenStream;
 ///
 /// All are `name = value`, separated by commas, in any order. Numbers and durations take any constant
 /// expression. A duration is also a string of a whole number and a unit: `"250ms"`, `"5s"`, `"2m"`,
-/// `"1h"`.
+/// `"1h"`. No time needs no unit: `"0"`, or `0`. In a word `-` and `_` are the same.
 ///
 /// When the program starts, the environment overrides the options that a [`Config`] has: for
-/// `max_restarts` it is `PPAIR_MAX_RESTARTS=3`, for a duration `PPAIR_RESTART_DELAY=250ms`. `PPAIR=off` runs the body alone, unsupervised, for
+/// `max_restarts` it is `PPAIR_MAX_RESTARTS=3`, for a duration `PPAIR_RESTART_DELAY=250ms`. It
+/// takes the same texts as the attribute. `PPAIR=off` runs the body alone, unsupervised, for
 /// debuggers and profilers.
 ///
 /// ## `setup`
 ///
 /// The path of a function (or a closure) that the watch dog calls once, before the first fork: an
-/// `fn() -> S` or an `fn() -> Result<S, E>`. Every worker inherits its value and may take it as `&S`.
+/// `fn() -> S` or an `fn() -> Result<S, E>`, which must not be async. Every worker inherits its
+/// value and may take it as `&S`.
 /// An error is printed, and the program ends with exit status 78 before any fork. `setup` must not
 /// start threads. It is called again only when a degraded pair has been repaired.
 ///
@@ -458,7 +460,8 @@ use proc_macro::TokenStream;
 /// ## `hang_timeout`
 ///
 /// A worker that gives no sign of life for so long hangs: it gets a `SIGABRT`, and a `SIGKILL` if it has not
-/// ended [`stop_timeout`](#stop_timeout) later. A duration of at least 10 ms, or `"off"`.
+/// ended [`stop_timeout`](#stop_timeout) later. A duration of at least 10 ms; `"off"` or `0` turns
+/// it off.
 ///
 /// Default: `"off"`.
 ///
@@ -575,7 +578,7 @@ use proc_macro::TokenStream;
 /// ## `guard`
 ///
 /// Whether the hard state is mapped read-only in the worker, so that a wild write ends the worker and changes no checkpoint. A commit
-/// is two system calls then.
+/// is two system calls then. `true` or `false`, or `"on"` or `"off"`.
 ///
 /// Default: `false`.
 ///

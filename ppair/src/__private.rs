@@ -108,9 +108,9 @@ pub fn zeroed<T: HardState>() -> T {
 
 /// A `setup` function whose kind is told by its return type. Method lookup tries the traits below in order of how many
 /// references they need, so `(&&&&&SetupOf(f)).attach(pair)` finds the first that fits: a future,
-/// which is refused, a `Result` whose error has causes, one whose
-/// error leads to one that has (`Box<dyn Error>`, `anyhow::Error`, `eyre::Report`), one whose error can be displayed, one whose error
-/// can be debugged, any other value.
+/// which is refused, a `Result` whose error has causes, one whose error leads to one that has
+/// (`Box<dyn Error>`, `anyhow::Error`, `eyre::Report`), one whose error can be displayed, one whose
+/// error can be debugged, any other value.
 #[derive(Clone, Copy, Debug)]
 pub struct SetupOf<F>(pub F);
 

@@ -161,8 +161,9 @@ impl ThreadPanic {
 /// ```
 ///
 /// Each option can be overridden by an environment variable when the program starts: [`max_restarts`](Self::max_restarts) by
-/// `PPAIR_MAX_RESTARTS=3`. Words and durations are written as for the attribute (`on_failure`, `250ms`), `guard` is `on` or
-/// `off`, and `unlimited` and `off` stand for what has no number.
+/// `PPAIR_MAX_RESTARTS=3`. It takes the same texts as the attribute: words (`on_failure` or
+/// `on-failure`), durations (`250ms`, `0`), `on` or `true` and `off` or `false` for `guard`, and
+/// `unlimited` and `off` for what has no number.
 ///
 /// A value that makes no sense, from here or from there, ends the program with exit status 78 when the pair begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,10 @@
 //! "did you mean": the known name that a written one is closest to.
 //!
-//! The crate of the macros has the same function: it exports nothing but macros, and a third crate would be one more for each user. Pure.
+//! The crate of the macros has the same function: it exports nothing but macros, and a third crate
+//! would be one more for each user. Pure.
 
-/// Returns the name that `written` was most likely meant to be: the one with the fewest typing errors, or the only one that
-/// begins or ends with all of it.
+/// Returns the name that `written` was most likely meant to be: the one with the fewest typing
+/// errors, or the only one that begins or ends with all of it.
 pub(crate) fn similar<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
     let plain = |name: &str| name.to_lowercase().replace('-', "_");
     let written = plain(written);
@@ -29,22 +30,22 @@ pub(crate) fn similar<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
 /// Counts the characters to be added, removed, replaced, or swapped with their neighbours.
 fn distance(one: &str, other: &str) -> usize {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
-    let mut before_last = Vec::new();
-    let mut last: Vec<usize> = (0..=other.len()).collect();
+    let mut two_before = Vec::new();
+    let mut previous: Vec<usize> = (0..=other.len()).collect();
     for i in 1..=one.len() {
         let mut row = vec![i];
         for j in 1..=other.len() {
-            let replaced = last[j - 1] + usize::from(one[i - 1] != other[j - 1]);
-            let mut least = replaced.min(last[j] + 1).min(row[j - 1] + 1);
+            let replaced = previous[j - 1] + usize::from(one[i - 1] != other[j - 1]);
+            let mut least = replaced.min(previous[j] + 1).min(row[j - 1] + 1);
             if i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1] {
-                let swapped: usize = before_last[j - 2];
+                let swapped: usize = two_before[j - 2];
                 least = least.min(swapped + 1);
             }
             row.push(least);
         }
-        before_last = core::mem::replace(&mut last, row);
+        two_before = core::mem::replace(&mut previous, row);
     }
-    last[other.len()]
+    previous[other.len()]
 }
 
 #[cfg(test)]

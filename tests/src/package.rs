@@ -1,4 +1,5 @@
-//! Whole packages that use ppair, written below the target folder and built there, without a network.
+//! Whole packages that use ppair, written below the target folder and built there, without a
+//! network.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,8 @@ pub struct Package {
 }
 
 impl Package {
-    /// Writes a package with one program. `PATH` in the dependency stands for the folder of `ppair`.
+    /// Writes a package with one program. `PATH` in the dependency stands for the folder of
+    /// `ppair`.
     ///
     /// # Panics
     ///

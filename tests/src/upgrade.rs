@@ -77,21 +77,20 @@ fn report<T: HardState + Debug>(worker: &Worker, checkpoint: &Checkpoint<T>) {
         checkpoint.load()
     );
     for restored in worker.restored() {
-        match restored.rejection() {
-            Some(rejection) => println!("rejected: {rejection}"),
-            None => {
-                print!(
-                    "taken over: unchanged {}, {} migrations, added {:?}, dropped {:?}",
-                    restored.is_unchanged(),
-                    restored.migrations(),
-                    restored.added(),
-                    restored.dropped()
-                );
-                if !restored.is_unchanged() && !restored.renamed().is_empty() {
-                    print!(", renamed {:?}", restored.renamed());
-                }
-                println!();
-            }
+        if let Some(rejection) = restored.rejection() {
+            println!("rejected: {rejection}");
+            continue;
         }
+        print!(
+            "taken over: unchanged {}, {} migrations, added {:?}, dropped {:?}",
+            restored.is_unchanged(),
+            restored.migrations(),
+            restored.added(),
+            restored.dropped()
+        );
+        if !restored.is_unchanged() && !restored.renamed().is_empty() {
+            print!(", renamed {:?}", restored.renamed());
+        }
+        println!();
     }
 }

@@ -28,10 +28,17 @@ mod names {
     }
 }
 
+mod reexport {
+    pub mod KEY {
+        pub use ::ppair::*;
+    }
+}
+
 mod earlier {
     use ppair::HardState;
 
     #[derive(Clone, Copy, Default, HardState)]
+    #[hard(crate = "crate::reexport::KEY")]
     #[repr(C)]
     pub struct KEY { pub KEY: u32 }
 }
@@ -83,7 +90,7 @@ mod inner {
 
 fn KEY() -> u32 { 7 }
 
-#[ppair::main(setup = KEY, max_restarts = number::KEY, on_event = inner::said)]
+#[ppair::main(crate = crate::reexport::KEY, setup = KEY, max_restarts = number::KEY, on_event = inner::said)]
 fn main(KEY: Checkpoint<names::KEY::KEY<u32>>, mut worker: Worker, setup: &u32) {
     // Twice: the first worker dies on purpose.
     KEY.update(|value| value.KEY += 1);
@@ -127,10 +134,15 @@ fn a_name_that_is_a_keyword_in_another_edition_is_a_name_everywhere() {
                 .replace("KEY2", &format!("{word}2"))
                 .replace("\"KEY", &format!("\"{word}"))
                 .replace("KEY", &name);
-            let end = Package::new("editions", edition, PLAIN, &main).cargo(&["run"]);
+            let package = Package::new("editions", edition, PLAIN, &main);
+            // A name that is raw is the same one to the program whichever it is.
+            let runs = word == "gen" || free.contains(&edition);
+            let end = package.cargo(&[if runs { "run" } else { "check" }]);
             let said = text(&end);
             assert_eq!(end.code(), Some(0), "{word} in {edition}: {said}");
-            assert_eq!(end.stdout, ["2 2 7 9 true"], "{word} in {edition}: {said}");
+            if runs {
+                assert_eq!(end.stdout, ["2 2 7 9 true"], "{word} in {edition}: {said}");
+            }
         }
     }
 }
@@ -142,7 +154,7 @@ fn an_error_of_a_macro_is_the_only_one_in_every_edition() {
     for edition in ["2015", "2018", "2021", "2024"] {
         let said = text(&Package::new("errors", edition, PLAIN, main).cargo(&["check"]));
         assert!(said.contains("`HardState` needs `#[repr(C)]`"), "{said}");
-        assert!(said.contains("found `guard`"), "{said}");
+        assert!(said.contains("write `guard = true`"), "{said}");
         // The third is cargo's own.
         let errors = said.lines().filter(|line| line.starts_with("error"));
         assert_eq!(errors.count(), 3, "{edition}: {said}");
@@ -153,7 +165,8 @@ fn an_error_of_a_macro_is_the_only_one_in_every_edition() {
 const ALLOWED: &str = "#![allow(clippy::blanket_clippy_restriction_lints, clippy::min_ident_chars, \
     clippy::single_char_lifetime_names, clippy::exhaustive_structs, clippy::exhaustive_enums)]\n";
 
-/// Hard states with every kind of parameter, bound and argument. Each derive is on a line of its own.
+/// Hard states with every kind of parameter, bound and argument. Each derive is on a line of its
+/// own.
 const STATES: &str = "//! A program.\n
 use ppair::{HardState, MigrateFrom};
 
@@ -266,7 +279,8 @@ fn clippy_is_quiet_about_hard_states() {
     end.expect_code(0);
 }
 
-/// Restriction lints contradict each other, so some of them fire at code of the user's. None does at a derive.
+/// Restriction lints contradict each other, so some of them fire at code of the user's. None does
+/// at a derive.
 #[test]
 fn clippys_restrictions_do_not_fire_at_hard_states() {
     if lacks_clippy("clippys_restrictions_do_not_fire_at_hard_states") {

@@ -1,4 +1,5 @@
-//! What an option may be: the attribute takes the same texts as the environment, and refuses the same ones.
+//! What an option may be: the attribute takes the same texts as the environment, and refuses the
+//! same ones.
 
 use std::fmt::Write as _;
 
@@ -131,7 +132,8 @@ const CORPUS: [Values; 15] = [
     ),
 ];
 
-/// The ways to write a text in the attribute: as a string, and as what is no string where there is such a thing.
+/// The ways to write a text in the attribute: as a string, and as what is no string where there is
+/// such a thing.
 fn written(option: &str, value: &str) -> Vec<String> {
     let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     let quoted = format!("{value:?}");

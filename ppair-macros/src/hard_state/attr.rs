@@ -9,6 +9,7 @@ use syn::spanned::Spanned;
 use syn::{Attribute, Expr, Ident, Lit, LitStr, Meta, Path, Token, Type, token};
 
 use crate::diag::Diag;
+use crate::edition;
 use place::Key;
 pub(super) use place::Place;
 
@@ -146,7 +147,8 @@ fn enter(key: &Key, name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
 
 type ParseArgument<'a> = dyn FnMut(Ident, ParseStream<'_>, &mut Diag) -> syn::Result<()> + 'a;
 
-/// Calls `argument` behind each key that is valid at this place, and behind its `=` if it takes a value. After an error the rest of that argument is skipped, so
+/// Calls `argument` behind each key that is valid at this place, and behind its `=` if it takes a
+/// value. After an error the rest of that argument is skipped, so
 /// that the errors of the next one show as well.
 fn parse(attrs: &[Attribute], place: Place, diag: &mut Diag, argument: &mut ParseArgument<'_>) {
     for attr in attrs.iter().filter(|attr| {
@@ -202,7 +204,7 @@ fn skip_argument(input: ParseStream<'_>) -> syn::Result<()> {
 /// A path, bare or in quotes.
 fn parse_path(input: ParseStream<'_>) -> syn::Result<Path> {
     if input.peek(LitStr) {
-        input.parse::<LitStr>()?.parse_with(Path::parse_mod_style)
+        edition::parse_path(&input.parse()?)
     } else {
         Path::parse_mod_style(input)
     }

@@ -211,8 +211,8 @@ fn predicates<'a>(
         .chain(bounds(input, krate))
 }
 
-/// The same `<..>` with brackets of the expansion, by which clippy knows that the bounds are not all the user's: the user may have
-/// written one that is added here.
+/// The same `<..>` with brackets of the expansion, by which clippy knows that the bounds are not
+/// all the user's: the user may have written one that is added here.
 fn generated(generics: TokenStream) -> TokenStream {
     let mut tokens: Vec<_> = generics.into_iter().collect();
     let at = |span: Span| Span::call_site().located_at(span);
@@ -245,7 +245,8 @@ pub(super) fn expand_field(field: &Field, this: &TokenStream) -> TokenStream {
     let state = Ident::new("__ppair_state", first);
     let measured = match member {
         Member::Named(ident) => {
-            // Under this span it is read by the rules of this crate's edition, in which it may be a keyword.
+            // Under this span it is read by the rules of this crate's edition, in which it may be a
+            // keyword.
             Member::Named(Ident::new_raw(&ident.unraw().to_string(), last))
         }
         Member::Unnamed(index) => Member::Unnamed(Index {

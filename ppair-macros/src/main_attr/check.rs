@@ -143,7 +143,8 @@ fn duplicate(name: &str) -> String {
     }
 }
 
-/// Returns true if a type that is printed so is `name`, by whatever path, with arguments or without.
+/// Returns true if a type that is printed so is `name`, by whatever path, with arguments or
+/// without.
 fn is_called(ty: &str, name: &str) -> bool {
     let path = ty.split('<').next().unwrap_or(ty);
     path.rsplit("::").next() == Some(name)

@@ -9,6 +9,7 @@ use super::args::Value;
 use super::duration::{self, Literal};
 use super::pretty::compact;
 use crate::diag::Diag;
+use crate::edition::parse_path;
 use crate::similar::similar;
 
 /// An option that is an enum of the crate `ppair`, whose values have words.
@@ -101,7 +102,7 @@ pub(crate) fn parse_crate(input: ParseStream<'_>) -> syn::Result<Path> {
     const EXPECTED: &str = "expected the path of the crate `ppair`";
     if input.peek(LitStr) {
         let text: LitStr = input.parse()?;
-        return text.parse_with(Path::parse_mod_style).map_err(|_| {
+        return parse_path(&text).map_err(|_| {
             syn::Error::new(
                 text.span(),
                 format!("{EXPECTED}, found {text:?}", text = text.value()),
@@ -151,7 +152,8 @@ pub(crate) fn check_max_restarts(value: &Expr, diag: &mut Diag) -> Option<Value>
         ..
     }) = peel(value)
     {
-        // A lint of rustc's says so too, but only where nothing else is wrong, and it can be allowed.
+        // A lint of rustc's says so too, but only where nothing else is wrong, and it can be
+        // allowed.
         if number
             .base10_parse::<u128>()
             .is_ok_and(|number| number > u128::from(u32::MAX))

@@ -681,7 +681,10 @@ fn the_last_words_of_a_thread_may_be_a_commit() {
     assert_eq!(table.get(|table| &table.total), 9);
 }
 
-/// In each closure that a checkpoint runs, without an `AssertUnwindSafe`. Then another thread commits.
+type Panics<'a, T> = &'a (dyn Fn(&Checkpoint<T>) + std::panic::RefUnwindSafe);
+
+/// In each closure that a checkpoint runs, without an `AssertUnwindSafe`. Then another thread
+/// commits.
 fn panics_cost_nothing<T>(change: fn(&mut T))
 where
     T: HardState + Default + PartialEq + Send,
@@ -689,7 +692,7 @@ where
     let segment = segment::<T>();
     let checkpoint = enter::<T>(segment, 1);
     checkpoint.update(change);
-    let closures: [&(dyn Fn(&Checkpoint<T>) + std::panic::RefUnwindSafe); 7] = [
+    let closures: [Panics<'_, T>; 7] = [
         &|c| {
             c.update(|value| {
                 change(value);

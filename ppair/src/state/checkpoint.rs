@@ -111,8 +111,8 @@ unsafe impl<T: HardState + Send> Send for Shared<T> {}
 // The shared memory is accessed through atomics only.
 unsafe impl<T: HardState + Send> Sync for Shared<T> {}
 
-// A panic in a closure of the user's leaves the value that was committed last, and gives back the turn: a commit is all or nothing.
-// Nothing in here is half-changed that a later call would see.
+// A panic in a closure of the user's leaves the value that was committed last, and gives back the
+// turn: a commit is all or nothing. Nothing in here is half-changed that a later call would see.
 impl<T: HardState> UnwindSafe for Checkpoint<T> {}
 impl<T: HardState> RefUnwindSafe for Checkpoint<T> {}
 

@@ -76,8 +76,9 @@ impl Restored {
         self.fit.as_ref().map_or(&[], Fit::added)
     }
 
-    /// The fields and variants that were stored under a name that they had earlier (`#[hard(was = "..")]`), each as `was -> is`, such as
-    /// `rows[].us -> rows[].microseconds`. Each is named once, however often it is there.
+    /// The fields and variants that were stored under a name that they had earlier (`#[hard(was =
+    /// "..")]`), each as `was -> is`, such as `rows[].us -> rows[].microseconds`. Each is named
+    /// once, however often it is there.
     ///
     /// ```no_run
     /// # fn show(worker: &ppair::Worker) {

@@ -1,4 +1,5 @@
-//! What was probably meant by the name of a store that is none, or by a path that is another one than it looks like. Pure.
+//! What was probably meant by the name of a store that is none, or by a path that is another one
+//! than it looks like. Pure.
 //!
 //! The attribute `#[ppair::main]` has the same rules.
 

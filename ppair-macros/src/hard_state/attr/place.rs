@@ -51,7 +51,8 @@ impl Place {
         keys.map(|key| key.name).collect()
     }
 
-    /// The argument of this name. Refuses one that is not valid here, and says where it is, or which are.
+    /// The argument of this name. Refuses one that is not valid here, and says where it is, or
+    /// which are.
     pub(super) fn check(self, name: &Ident) -> syn::Result<&'static Key> {
         let refuse = |message| Err(syn::Error::new(name.span(), message));
         let written = name.unraw().to_string();
