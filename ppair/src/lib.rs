@@ -35,6 +35,7 @@ mod registry;
 mod resume;
 #[cfg(feature = "tokio")]
 mod runtime;
+mod shown;
 mod snapshot;
 mod state;
 mod store;

@@ -22,6 +22,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Store, StoreError};
+use crate::shown::shown;
 use crate::state::stored::Stored;
 use build::Volume;
 use disk::{Disk, Identity, Over, System};
@@ -66,10 +67,10 @@ impl FileStore {
 impl<D: Disk> FileStore<D> {
     fn on(disk: D, path: PathBuf, durability: Durability, capacity: usize) -> Self {
         let name = match durability {
-            Durability::Disk => format!("file:{}", path.display()),
+            Durability::Disk => format!("file:{}", shown(&path)),
             Durability::Memory => {
                 let name = path.strip_prefix(SHARED_MEMORY).unwrap_or(&path);
-                format!("shm:{}", name.display())
+                format!("shm:{}", shown(&name))
             }
         };
         Self {
@@ -176,7 +177,7 @@ impl<D: Disk> FileStore<D> {
                 opened.is_gone = true;
                 return Err(StoreError::failed(format_args!(
                     "{} is gone: somebody has removed it; it is made anew",
-                    self.path.display()
+                    shown(&self.path)
                 )));
             }
             Err(_) => over = None,

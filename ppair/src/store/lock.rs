@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::StoreError;
 use super::file::errors;
+use crate::shown::shown;
 use crate::sys::{file, process};
 
 /// The lock, as long as this or a copy of its descriptor is open in some process.
@@ -64,7 +65,7 @@ impl Lock {
                 Attempt::Unfit(why) => {
                     return Err(StoreError::unusable(format_args!(
                         "{} cannot be the lock of the store: {why}; it was not touched: move it away",
-                        path.display()
+                        shown(&path)
                     )));
                 }
                 Attempt::Taken(file) => {
@@ -75,7 +76,7 @@ impl Lock {
         }
         Err(StoreError::failed(format_args!(
             "{} cannot be locked: somebody removes it whenever it is made",
-            path.display()
+            shown(&path)
         )))
     }
 
@@ -135,7 +136,7 @@ fn identity(found: &std::fs::Metadata) -> (u64, u64) {
 fn sign(file: &File) -> io::Result<()> {
     let program = std::env::current_exe().ok();
     let program = program.as_deref().and_then(Path::file_name);
-    let program = program.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let program = program.map_or_else(String::new, |name| shown(name).to_string());
     let program = program.replace(char::is_control, "?");
     let line = format!("pid={} program={program}\n", process::pid());
     file.write_all_at(line.as_bytes(), 0)?;

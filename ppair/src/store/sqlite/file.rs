@@ -6,6 +6,7 @@ use std::io::{Error, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::shown::shown;
 use crate::store::StoreError;
 use crate::sys::process;
 
@@ -57,7 +58,7 @@ pub(super) fn prepare(path: &Path) -> Result<Identity, StoreError> {
     } else {
         return Ok(Some((found.dev(), found.ino())));
     };
-    let path = path.display();
+    let path = shown(&path);
     Err(StoreError::unusable(format_args!("{path} {wrong}")))
 }
 
@@ -88,7 +89,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
 }
 
 fn failed(what: &str, path: &Path, error: &Error) -> StoreError {
-    let reason = format!("cannot {what} {}: {error}", path.display());
+    let reason = format!("cannot {what} {}: {error}", shown(&path));
     match error.kind() {
         ErrorKind::NotFound
         | ErrorKind::NotADirectory
