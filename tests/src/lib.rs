@@ -43,6 +43,7 @@ pub mod inject;
 mod manager;
 pub mod mapped;
 pub mod namespace;
+pub mod network;
 pub mod postgres;
 mod power;
 mod process;
