@@ -89,7 +89,7 @@ impl Choice {
         let kind = match path.to_str() {
             // Once in a program.
             Some(path) => Kind::Named(format!("{}:{path}", scheme.name()).leak()),
-            None => Kind::Placed(scheme, PathBuf::leak(path)),
+            None => Kind::Placed(scheme, Box::leak(path.into_boxed_path())),
         };
         Self { kind }
     }
@@ -387,6 +387,33 @@ mod tests {
             "file:/x/state"
         );
         assert_eq!(Choice::named("shm:state").beside(lock).shown(), "shm:state");
+    }
+
+    #[test]
+    fn a_path_that_is_no_text_stays_that_very_path() {
+        let os = |bytes: &'static [u8]| OsStr::from_bytes(bytes);
+        let choice = |bytes| Choice::from_os(os(bytes)).unwrap();
+        let path = |choice: Choice| choice.place().and_then(|place| place.path());
+        assert_eq!(path(choice(b"file:/x\xfe")), Some(os(b"/x\xfe").into()));
+        assert_ne!(choice(b"file:/x\xfe"), choice(b"file:/x\xfd"));
+        assert_eq!(choice(b"file:/x\xfe").shown(), "file:/x\\xFE");
+        assert_eq!(choice(b"file:/x"), Choice::named("file:/x"));
+        let here = std::env::current_dir().unwrap();
+        let absolute = choice(b"file:x\xfe").absolute().unwrap();
+        assert_eq!(path(absolute), Some(here.join(os(b"x\xfe"))));
+        let lock = Path::new(os(b"/\xff/y.lock"));
+        for choice in [choice(b"file:x\xfe"), Choice::named("file:x")] {
+            assert_eq!(path(choice.beside(lock)), Some(os(b"/\xff/y").into()));
+        }
+        for name in [
+            &b"shm:\xfe"[..],
+            b"\xfe",
+            b"\xfe:x",
+            b"postgres:\xfe",
+            b"disk:\xfe",
+        ] {
+            assert!(Place::parse_os(os(name)).is_err(), "{name:?}");
+        }
     }
 
     #[test]

@@ -189,6 +189,15 @@ mod tests {
     }
 
     #[test]
+    fn other_mounts_may_be_anywhere() {
+        let mut mounts = b"22 1 8:1 / /media/\xfe\x80 rw - ext4 /dev/sda1 rw\n".to_vec();
+        mounts.extend(SECOND.as_bytes());
+        let found = group_file(b"3:x:/\xff\n0::/c\xfe\n", &mounts).unwrap();
+        let expected = b"/sys/fs/cgroup/c\xfe/memory.events";
+        assert_eq!(found, Path::new(OsStr::from_bytes(expected)));
+    }
+
+    #[test]
     fn version_2_has_one_hierarchy() {
         let mounts = format!("22 1 8:1 / / rw - ext4 /dev/sda1 rw\n{SECOND}");
         assert_eq!(
