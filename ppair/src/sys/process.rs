@@ -166,8 +166,8 @@ pub(crate) fn take_variable(name: &str) -> Option<String> {
 }
 
 /// Whether the program runs with rights that its caller does not have: set-user-ID, set-group-ID,
-/// or capabilities of its file (`getauxval(3)`, `AT_SECURE`). Then its environment is the caller's to
-/// write, and not to be believed.
+/// or capabilities of its file (`getauxval(3)`, `AT_SECURE`). Then its environment is the caller's
+/// to write, and not to be believed.
 pub(crate) fn is_secure() -> bool {
     // SAFETY: the call takes a number, and reads what the kernel has put down for this process.
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
