@@ -1,11 +1,13 @@
 //! A web service that goes on counting, on the same port, while it crashes and hangs.
 //!
-//! What it shows: tokio and axum below `#[ppair::main]`. The number of hits is hard state, shared by all requests. The socket is
-//! bound once, in `setup`, so port and queue outlive every worker. A runtime that no longer turns is a hang, and ends the
-//! worker. SIGTERM ends the service when the requests in flight are answered.
+//! What it shows: tokio and axum below `#[ppair::main]`. The number of hits is hard state, shared
+//! by all requests. The socket is bound once, in `setup`, so port and queue outlive every worker. A
+//! runtime that no longer turns is a hang, and ends the worker. SIGTERM ends the service when the
+//! requests in flight are answered. SIGHUP, as `systemctl reload` sends it, has the worker read its
+//! greeting again.
 //!
 //! ```text
-//! cargo run --example axum_counter -- [--listen ADDR]
+//! cargo run --example axum_counter -- [--listen ADDR] [--greeting FILE]
 //! ```
 //!
 //! It prints `listening on ADDR` (the port that it got, if ADDR ends in `:0`). A socket that systemd or `systemfd` passes is
@@ -15,6 +17,7 @@
 //! |---|---|
 //! | `GET /` | counts, and answers with the number of hits |
 //! | `POST /add`, with a number | counts so many at once |
+//! | `GET /greeting` | the text in FILE, as it was when the worker started or got its last SIGHUP |
 //! | `GET /status` | which worker this is, why the last one died, what the watch dog has counted |
 //! | `GET /crash`, `GET /crash/KIND` | none: the worker crashes |
 //! | `GET /hang` | none: the runtime is blocked |
@@ -31,6 +34,8 @@ mod crash;
 
 use std::io::{self, Write};
 use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::{future, thread};
 
 use axum::Router;
@@ -46,12 +51,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 const USAGE: &str = "\
-usage: axum_counter [--listen ADDR]
+usage: axum_counter [--listen ADDR] [--greeting FILE]
 
 Counts requests. `GET /crash/KIND` crashes the worker, `GET /hang` blocks it.
 
-  --listen ADDR  address and port (default 127.0.0.1:8080); port 0 takes any that is free
-  --help         print this
+  --listen ADDR    address and port (default 127.0.0.1:8080); port 0 takes any that is free
+  --greeting FILE  the answer to `GET /greeting` (default: hello); read again on SIGHUP
+  --help           print this
 
 A socket that is passed by a service manager (LISTEN_FDS) is taken in place of ADDR.
 ";
@@ -63,21 +69,30 @@ struct Hits {
     total: u64,
 }
 
+/// What `setup` returns to every worker.
+struct Setup {
+    listener: TcpListener,
+    greeting: Option<PathBuf>,
+}
+
 /// What each request can reach.
 #[derive(Clone)]
 struct Service {
     hits: Checkpoint<Hits>,
+    greeting: Arc<Mutex<String>>,
     worker: Worker,
     crash: UnboundedSender<Crash>,
 }
 
 /// Runs once, in the watch dog: the socket is there before there is a worker.
-fn listen() -> Result<TcpListener, lexopt::Error> {
+fn listen() -> Result<Setup, lexopt::Error> {
     let mut address = "127.0.0.1:8080".to_owned();
+    let mut greeting = None;
     let mut args = lexopt::Parser::from_env();
     while let Some(arg) = args.next()? {
         match arg {
             Arg::Long("listen") => address = args.value()?.string()?,
+            Arg::Long("greeting") => greeting = Some(PathBuf::from(args.value()?)),
             Arg::Short('h') | Arg::Long("help") => {
                 print!("{USAGE}");
                 std::process::exit(0);
@@ -94,24 +109,29 @@ fn listen() -> Result<TcpListener, lexopt::Error> {
         println!("listening on {}", listener.local_addr()?);
         Ok(listener)
     });
-    bound.map_err(|error| format!("cannot listen on {address}: {error}").into())
+    let listener = bound.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    Ok(Setup { listener, greeting })
 }
 
 #[ppair::main(setup = listen, hang_timeout = "5s")]
 #[tokio::main]
-async fn main(listener: &TcpListener, hits: Checkpoint<Hits>, worker: Worker) -> io::Result<()> {
+async fn main(setup: &Setup, hits: Checkpoint<Hits>, worker: Worker) -> io::Result<()> {
     // A copy of the descriptor: the socket itself stays with the watch dog.
-    let listener = tokio::net::TcpListener::from_std(listener.try_clone()?)?;
+    let listener = tokio::net::TcpListener::from_std(setup.listener.try_clone()?)?;
     let _heart = ppair::watch_runtime("tokio", &Handle::current());
     let (crash, mut crashes) = unbounded_channel();
+    let greeting = Arc::new(Mutex::new(read_greeting(setup.greeting.as_ref())));
+    reload_on_hangup(setup.greeting.clone(), Arc::clone(&greeting))?;
     let service = Service {
         hits: hits.clone(),
+        greeting,
         worker: worker.clone(),
         crash,
     };
     let routes = Router::new()
         .route("/", get(count))
         .route("/add", post(add))
+        .route("/greeting", get(greet))
         .route("/status", get(status))
         .route("/crash", get(crash_by_segv))
         .route("/crash/{kind}", get(crash_by))
@@ -124,6 +144,33 @@ async fn main(listener: &TcpListener, hits: Checkpoint<Hits>, worker: Worker) ->
         // The crash happens here: tokio catches a panic in a request, which then ends that request alone.
         Some(crash) = crashes.recv() => crash.now(hits.load().total),
     }
+}
+
+/// The greeting as it is now. A file that cannot be read is no reason to end a service that runs.
+fn read_greeting(file: Option<&PathBuf>) -> String {
+    let Some(path) = file else {
+        return "hello".to_owned();
+    };
+    std::fs::read_to_string(path).unwrap_or_else(|error| {
+        let reason = format!("cannot read {}: {error}", path.display());
+        eprintln!("{reason}");
+        reason
+    })
+}
+
+/// Reads the greeting again whenever the watch dog passes on a SIGHUP. Without this handler, it
+/// would end the worker, and the service with it.
+fn reload_on_hangup(file: Option<PathBuf>, greeting: Arc<Mutex<String>>) -> io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            let now = read_greeting(file.as_ref());
+            *greeting.lock().unwrap_or_else(PoisonError::into_inner) = now;
+            // Its reader may be gone.
+            let _ = writeln!(io::stdout(), "reloaded");
+        }
+    });
+    Ok(())
 }
 
 /// Ends when the service is to stop. From then on nobody is accepted, and what was accepted is answered; the watch dog kills
@@ -157,6 +204,12 @@ fn add_hits(service: &Service, hits: u64) -> String {
         counted.total
     });
     format!("{total}\n")
+}
+
+async fn greet(State(service): State<Service>) -> String {
+    let greeting = service.greeting.lock();
+    let greeting = greeting.unwrap_or_else(PoisonError::into_inner);
+    format!("{}\n", greeting.trim_end())
 }
 
 async fn status(State(Service { hits, worker, .. }): State<Service>) -> String {

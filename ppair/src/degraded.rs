@@ -65,6 +65,10 @@ pub(crate) fn begin(
 
 /// Forks if the time has come and it is safe. Runs after a commit, when no lock of ppair's is held.
 fn try_to_repair() {
+    if process::is_secure() {
+        // The fresh image could not believe what this one hands over in its environment.
+        return;
+    }
     // Another thread is at it, so there are two threads, and it will find that out.
     let Ok(mut guard) = DEGRADED.try_lock() else {
         return;

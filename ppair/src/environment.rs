@@ -4,16 +4,20 @@
 use core::fmt;
 use core::time::Duration;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 
 use crate::config::{ExitCodes, OnWatchdogDeath, Options, Orphans, Restart, ThreadPanic};
+use crate::shown::shown;
 use crate::similar::similar;
-use crate::store::choice::{Choice, Place, hide_password};
-use crate::sys::lasting;
+use crate::store::choice::{Choice, hide_password};
 
 /// The switch that runs `main` alone.
 const SWITCH: &str = "PPAIR";
 /// What every other variable of ppair begins with.
 const PREFIX: &str = "PPAIR_";
+
+/// The variable that may have a path in it.
+const STORE: &str = "PPAIR_STORE";
 
 /// What the environment says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,8 +121,8 @@ const VARIABLES: [(&str, Setter); 17] = [
     ("PPAIR_GUARD", |options, text| {
         set(&mut options.guard, on_or_off(text))
     }),
-    ("PPAIR_STORE", |options, text| {
-        set(&mut options.store, store(text))
+    (STORE, |options, text| {
+        set(&mut options.store, Choice::from_os(text.as_ref()))
     }),
     ("PPAIR_STORE_INTERVAL", |options, text| {
         set(&mut options.store_interval, store_interval(text))
@@ -138,16 +142,25 @@ pub(crate) fn read(
     let mut off = false;
     let mut unknown = Vec::new();
     for (name, value) in variables {
-        let Some(name) = name.to_str() else { continue };
+        let Some(name) = name.to_str() else {
+            if name.as_bytes().starts_with(PREFIX.as_bytes()) {
+                unknown.push(shown(&name).to_string());
+            }
+            continue;
+        };
         let wrong = |expected| BadVariable {
             name: name.to_owned(),
-            value: hide_password(&value.to_string_lossy()),
+            value: hide_password(&shown(&value).to_string()),
             expected,
         };
         if name == SWITCH {
             off = switch(&value).map_err(wrong)?;
+        } else if name == STORE {
+            options.store = Choice::from_os(&value).map_err(wrong)?;
         } else if let Some((_, set)) = VARIABLES.iter().find(|(known, _)| *known == name) {
-            set(&mut options, &value.to_string_lossy()).map_err(wrong)?;
+            // What is not UTF-8 is none of the words and numbers that are expected, however it is
+            // shown.
+            set(&mut options, &shown(&value).to_string()).map_err(wrong)?;
         } else if name.starts_with(PREFIX) {
             unknown.push(name.to_owned());
         }
@@ -255,12 +268,6 @@ fn stop_timeout(text: &str) -> Result<Duration, String> {
         return Ok(Duration::MAX);
     }
     duration(text).map_err(|expected| expected + ", or `unlimited`")
-}
-
-fn store(text: &str) -> Result<Choice, String> {
-    Place::parse(text)?;
-    // Once, and the options are there as long as the program.
-    Ok(Choice::named(lasting::leak_text(text.to_owned())))
 }
 
 fn store_interval(text: &str) -> Result<Duration, String> {

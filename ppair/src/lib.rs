@@ -37,6 +37,7 @@ mod resume;
 #[cfg(feature = "tokio")]
 mod runtime;
 mod setup_error;
+mod shown;
 mod similar;
 mod snapshot;
 mod state;

@@ -132,7 +132,7 @@ impl Pair {
             .unwrap_or_else(|errno| fail("cannot take over the pair of this process", errno));
         let config = config(resumed.as_ref());
         let read = |options| {
-            environment::read(options, std::env::vars_os())
+            environment::read(options, process::variables())
                 .unwrap_or_else(|wrong| refuse(&wrong.to_string()))
         };
         let mut environment = read(config.options);
@@ -151,7 +151,12 @@ impl Pair {
             unknown,
         } = environment;
         // Before `setup` goes elsewhere.
-        options.store = options.store.absolute();
+        options.store = options.store.absolute().unwrap_or_else(|| {
+            refuse(&format!(
+                "the store {} is a relative path, and the working directory is not known; write an absolute path",
+                options.store.shown()
+            ))
+        });
         if !off {
             // Before `setup` is run for nothing.
             let _ = only_one_thread();

@@ -93,6 +93,8 @@
 //! # Ok::<(), ppair::Unreadable>(())
 //! ```
 //!
+//! [`ppair::checkpoint`](crate::checkpoint) finds no checkpoint of a kit.
+//!
 //! A kit is memory of this process. In a process that is forked from the test, nothing is fenced.
 //! What a pair does around its workers (restarts, signals, logs, going back to older checkpoints
 //! when workers die without progress) is for a test that starts the program.

@@ -16,6 +16,7 @@ struct Progress {
 
 /// 80 KiB: a big state.
 #[derive(Clone, Copy, HardState)]
+#[hard(zeroed)]
 #[repr(C)]
 struct Table {
     sum: u64,
@@ -23,15 +24,6 @@ struct Table {
 }
 
 const ROWS: usize = 10_000;
-
-impl Default for Table {
-    fn default() -> Self {
-        Self {
-            sum: 0,
-            hits: [0; ROWS],
-        }
-    }
-}
 
 /// Fewer where each step is interpreted.
 fn rounds(many: u32) -> u32 {
@@ -240,6 +232,13 @@ impl MigrateFrom<earlier::Settings> for Migrated {
     }
 }
 
+/// As the earlier one is called.
+#[derive(Clone, Copy, Default, HardState)]
+#[repr(C)]
+struct Unlike {
+    number: u32,
+}
+
 fn stored_earlier() -> Stored {
     let old = checkpoint::<earlier::Settings>();
     old.store(earlier::Settings {
@@ -290,12 +289,6 @@ fn what_does_not_fit_is_set_aside_with_the_reason() {
         .restore(stored_earlier());
     // Of this name nothing was given.
     assert!(kit.restored::<Progress>().is_none());
-
-    #[derive(Clone, Copy, Default, HardState)]
-    #[repr(C)]
-    struct Unlike {
-        number: u32,
-    }
     let restored = kit.restored::<Unlike>().expect("it was given");
     let rejection = restored.rejection().expect("it does not fit");
     assert!(rejection.to_string().contains("number"), "{rejection}");

@@ -44,6 +44,7 @@ pub mod inject;
 mod manager;
 pub mod mapped;
 pub mod namespace;
+pub mod network;
 pub mod package;
 mod patience;
 pub mod postgres;

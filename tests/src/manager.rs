@@ -71,6 +71,20 @@ impl Manager {
         (text, sender.expect("the kernel says who sent it"))
     }
 
+    /// Returns true if no message has come that was not taken yet.
+    ///
+    /// # Panics
+    ///
+    /// If the system does not tell.
+    #[must_use]
+    pub fn has_heard_nothing(&self) -> bool {
+        let wait = |wait: bool| self.socket.set_nonblocking(!wait).expect("a socket");
+        wait(false);
+        let received = self.socket.recv(&mut [0; 1]);
+        wait(true);
+        matches!(received, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+    }
+
     /// The next message that begins so; those before it are skipped.
     #[must_use]
     pub fn next_of(&self, start: &str) -> (String, i32) {

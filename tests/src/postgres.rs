@@ -43,6 +43,8 @@ fi"#;
 pub struct Server {
     folder: PathBuf,
     binaries: PathBuf,
+    /// Where it listens besides its socket; empty for nowhere.
+    address: String,
     guard: Option<Child>,
 }
 
@@ -55,6 +57,16 @@ impl Server {
     /// If it does not start, or is not there though `PPAIR_REQUIRE_POSTGRES=1`.
     #[must_use]
     pub fn start() -> Option<Self> {
+        Self::start_at("")
+    }
+
+    /// The same, which also listens at this address of the machine, where anybody may come in.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_at(address: &str) -> Option<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let binaries = binaries();
         if lacks(
@@ -82,6 +94,7 @@ impl Server {
         let mut server = Self {
             folder,
             binaries: binaries?,
+            address: address.to_owned(),
             guard: None,
         };
         server.make();
@@ -198,7 +211,7 @@ impl Server {
         guard.args(["-c", GUARD, "guard"]).arg(&self.folder);
         guard.arg(self.binaries.join("postgres"));
         guard.arg("-D").arg(self.data()).arg("-k").arg(&self.folder);
-        guard.args(["-h", "", "-c", "max_connections=50"]);
+        guard.args(["-h", &self.address, "-c", "max_connections=50"]);
         guard
             .stdin(Stdio::piped())
             .stdout(log.try_clone().expect("a descriptor"))
@@ -230,7 +243,7 @@ impl Server {
         initdb.args(["--encoding=UTF8", "--no-instructions"]);
         let output = initdb.output().expect("initdb runs");
         assert!(output.status.success(), "initdb: {output:?}");
-        let rules = "local all locked scram-sha-256\nlocal all all trust\n";
+        let rules = "local all locked scram-sha-256\nlocal all all trust\nhost all all all trust\n";
         fs::write(self.data().join("pg_hba.conf"), rules).expect("its folder can be written");
     }
 

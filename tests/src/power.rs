@@ -45,6 +45,16 @@ impl Power {
         Self::new("namespaces", probe.is_ok_and(|status| status.success()))
     }
 
+    /// Networks of a test's own: `unshare` may make one, and `ip` (iproute2) is there to furnish
+    /// it.
+    #[must_use]
+    pub fn networks() -> Self {
+        let mut probe = Command::new("unshare");
+        probe.args(["--net", "sh", "-c", "ip tuntap add mode tun name cable"]);
+        let status = probe.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        Self::new("networks", status.is_ok_and(|status| status.success()))
+    }
+
     /// Root: to become another user, to make cgroups.
     #[must_use]
     pub fn root() -> Self {

@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::time::Duration;
 
 use nix::libc;
-use ppair_tests::{Fixture, Running, Signal};
+use ppair_tests::{Fixture, Running, Scratch, Signal};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_axum_counter");
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -213,6 +213,34 @@ fn a_socket_that_a_service_manager_passes_is_served_and_survives_crashes() {
     assert_eq!(Request::get(address, "/crash").answer(), None);
     pair.event("died");
     expect_hits(address, 2);
+    stop(pair);
+}
+
+/// `systemctl reload` sends it, by the `ExecReload=` that the README has.
+#[test]
+fn a_hangup_reloads_and_ends_nothing() {
+    let folder = Scratch::new();
+    let file = folder.join("greeting");
+    std::fs::write(&file, "good morning\n").expect("a file");
+    let (mut pair, address) = server(|fixture| fixture.arg("--greeting").arg(&file));
+    let greeting = || get(address, "/greeting").1;
+    assert_eq!(greeting(), "good morning");
+    expect_hits(address, 1);
+    std::fs::write(&file, "good night\n").expect("a file");
+    assert_eq!(greeting(), "good morning");
+    // By the watch dog, as systemd knows no other process of it.
+    pair.signal(Signal::SIGHUP);
+    assert_eq!(pair.stdout_line(), "reloaded");
+    assert_eq!(greeting(), "good night");
+    // The next worker has a handler too.
+    assert_eq!(Request::get(address, "/crash").answer(), None);
+    pair.event("died");
+    expect_hits(address, 2);
+    std::fs::remove_file(&file).expect("a file");
+    pair.signal(Signal::SIGHUP);
+    assert_eq!(pair.stdout_line(), "reloaded");
+    assert!(greeting().starts_with("cannot read "));
+    expect_hits(address, 3);
     stop(pair);
 }
 

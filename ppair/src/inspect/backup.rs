@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{Error, Found, read};
+use crate::shown::shown;
 use crate::state::stored::Stored;
 use crate::store::choice::{self, Place};
 use crate::store::file::{Durability, FileStore};
@@ -50,7 +51,7 @@ pub fn export(source: &str, file: &Path) -> Result<Found, Error> {
     let there_is = || {
         Error::new(format_args!(
             "there is a file {} already, which is not overwritten: name another one",
-            file.display()
+            shown(&file)
         ))
     };
     if file.symlink_metadata().is_ok() {

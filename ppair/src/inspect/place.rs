@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::{Error, Found, State, process};
+use crate::shown::shown;
 use crate::state::stored::Stored;
 use crate::store::file;
 
@@ -54,7 +55,7 @@ pub fn read(name: &str) -> Result<Found, Error> {
         stored: Some(stored),
     });
     Ok(Found {
-        place: path.display().to_string(),
+        place: shown(&path).to_string(),
         states: states.collect(),
     })
 }
@@ -90,7 +91,7 @@ impl Place {
             return Err(Error::new(format_args!(
                 "there is no file {name} and no shared memory object {name} ({}): name a store's file, a database, or \
                  the process id of a watch dog or worker, for which there is `ppair status` too",
-                object.display()
+                shown(&object)
             )));
         }
         Ok(Self::Store(object))
@@ -115,7 +116,7 @@ fn only_regular(path: &Path) -> Result<(), Error> {
     }
     Err(Error::new(format_args!(
         "{} is no regular file, so there is no checkpoint in it",
-        path.display()
+        shown(&path)
     )))
 }
 
@@ -134,7 +135,7 @@ fn read_any(path: &Path) -> Result<Vec<Stored>, Error> {
         let bytes = fs::read(path).map_err(cannot)?;
         let stored = Stored::from_bytes(&bytes);
         let stored = stored
-            .map_err(|unreadable| Error::new(format_args!("{}: {unreadable}", path.display())))?;
+            .map_err(|unreadable| Error::new(format_args!("{}: {unreadable}", shown(&path))))?;
         return Ok(vec![stored]);
     }
     read_store(path)
@@ -155,15 +156,15 @@ fn read_database(path: &Path) -> Result<Vec<Stored>, Error> {
     Err(Error::new(format_args!(
         "{} is an SQLite database, and this command was built without ppair's feature `sqlite`: build it with \
          `cargo install ppair --features cli,sqlite`",
-        path.display()
+        shown(&path)
     )))
 }
 
 fn cannot_read(path: &Path, error: &std::io::Error) -> Error {
     if error.kind() == ErrorKind::NotFound {
-        return Error::new(format_args!("there is no file {}", path.display()));
+        return Error::new(format_args!("there is no file {}", shown(&path)));
     }
-    Error::new(format_args!("{} cannot be read: {error}", path.display()))
+    Error::new(format_args!("{} cannot be read: {error}", shown(&path)))
 }
 
 #[cfg(test)]

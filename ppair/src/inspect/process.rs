@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::{Error, Found, Live, State};
+use crate::shown::shown;
 use crate::state::foreign::{Foreign, Seen, Unusable};
 
 /// What a descriptor of a segment is a link to.
@@ -33,7 +34,7 @@ pub(super) fn read(pid: i32) -> Result<Found, Error> {
     });
     Ok(Found {
         states: states.collect(),
-        place: path.display().to_string(),
+        place: shown(&path).to_string(),
     })
 }
 
@@ -43,7 +44,7 @@ pub(super) fn segment_of(pid: i32) -> Result<(Foreign, PathBuf), Error> {
     let entries = fs::read_dir(&folder).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Error::new(format_args!("there is no process {pid}")),
         ErrorKind::PermissionDenied => forbidden(pid),
-        _ => Error::new(format_args!("{} cannot be read: {error}", folder.display())),
+        _ => Error::new(format_args!("{} cannot be read: {error}", shown(&folder))),
     })?;
     let mut numbers: Vec<u32> = entries
         .flatten()

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::Error;
+use crate::shown::shown;
 use crate::state::stored::Stored;
 
 /// How long another connection's lock is waited for.
@@ -15,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 type Row = (String, Vec<u8>);
 
 pub(super) fn read(path: &Path) -> Result<Vec<Stored>, Error> {
-    let place = path.display();
+    let place = shown(&path);
     let rows = rows(path).map_err(|error| {
         let reason = error.to_string();
         if reason.contains("no such table") {

@@ -19,6 +19,7 @@ use crate::sys::fork::{Side, fork};
 use crate::sys::process::Alone;
 use crate::sys::wait::Reaped;
 use crate::sys::{children, lasting, process, random, signal, wait};
+use crate::watchdog::manager;
 
 /// How long a store is waited for whose pair is gone: its keeper stores what that has committed last, or a server has not noticed yet.
 const WAIT_FOR_LAST_KEEPER: Duration = Duration::from_secs(10);
@@ -97,7 +98,10 @@ pub(crate) fn begin(
         is_alone,
     )));
     let loaded = match fork(alone) {
-        Ok(Side::Child) => carry::first(keeping, specs),
+        Ok(Side::Child) => {
+            manager::hide(alone);
+            carry::first(keeping, specs)
+        }
         Ok(Side::Parent(pid)) => {
             keeping.set_pid(pid);
             let mut end = None;

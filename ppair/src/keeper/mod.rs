@@ -24,6 +24,7 @@ use crate::sys::fork::{Side, fork};
 use crate::sys::process::Alone;
 use crate::sys::tether::Tether;
 use crate::sys::{Errno, lasting, memory, process, wait};
+use crate::watchdog::manager;
 
 pub(crate) use begin::{Refusal, begin};
 
@@ -281,6 +282,7 @@ impl Keeping {
     ) -> Result<i32, Errno> {
         match fork(alone)? {
             Side::Child => {
+                manager::hide(alone);
                 if let Some(tether) = tether {
                     tether.let_go();
                 }

@@ -1,9 +1,12 @@
 //! The option `store`: what it may say, and which store that is. Pure.
 
 use core::fmt;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Store, meant};
+use crate::shown::shown;
 use crate::sys::lasting;
 
 /// What the option `store` says: a name, or a function that makes one.
@@ -15,7 +18,32 @@ pub struct Choice {
 #[derive(Clone, Copy)]
 enum Kind {
     Named(&'static str),
+    /// A file of this scheme, whose path is not UTF-8.
+    Placed(Scheme, &'static Path),
     Own(fn() -> Box<dyn Store>),
+}
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    File,
+    Sqlite,
+}
+
+impl Scheme {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Sqlite => "sqlite",
+        }
+    }
+
+    fn place(self, path: PathBuf) -> Place {
+        match self {
+            Self::File => Place::File(path),
+            Self::Sqlite => Place::Sqlite(path),
+        }
+    }
 }
 
 /// Where the checkpoints go, as a name says it.
@@ -45,6 +73,37 @@ impl Choice {
         }
     }
 
+    /// The store that a variable names, whose path need not be UTF-8.
+    pub(crate) fn from_os(name: &OsStr) -> Result<Self, String> {
+        let place = Place::parse_os(name)?;
+        match (name.to_str(), place) {
+            // Once, and the options are there as long as the program.
+            (Some(name), _) => Ok(Self::named(lasting::leak_text(name.to_owned()))),
+            (None, Place::File(path)) => Ok(Self::placed(Scheme::File, path)),
+            (None, Place::Sqlite(path)) => Ok(Self::placed(Scheme::Sqlite, path)),
+            (None, _) => Err(Self::EXPECTED.to_owned()),
+        }
+    }
+
+    /// The file at this path.
+    fn placed(scheme: Scheme, path: PathBuf) -> Self {
+        let kind = match path.to_str() {
+            // Once in a program.
+            Some(path) => Kind::Named(lasting::leak_text(format!("{}:{path}", scheme.name()))),
+            None => Kind::Placed(scheme, lasting::leak(Box::new(path))),
+        };
+        Self { kind }
+    }
+
+    /// The file that it is.
+    fn file(&self) -> Option<(Scheme, PathBuf)> {
+        match self.place()? {
+            Place::File(path) => Some((Scheme::File, path)),
+            Place::Sqlite(path) => Some((Scheme::Sqlite, path)),
+            _ => None,
+        }
+    }
+
     /// A store of the user's own.
     pub const fn own(make: fn() -> Box<dyn Store>) -> Self {
         Self {
@@ -61,51 +120,35 @@ impl Choice {
     pub(crate) const fn maker(&self) -> Option<fn() -> Box<dyn Store>> {
         match self.kind {
             Kind::Own(make) => Some(make),
-            Kind::Named(_) => None,
+            Kind::Named(_) | Kind::Placed(..) => None,
         }
     }
 
     /// The place that the name says; `None` if it says none, or there is a function instead.
     pub(crate) fn place(&self) -> Option<Place> {
-        let Kind::Named(name) = self.kind else {
-            return None;
-        };
-        Place::parse(name).ok()
+        match self.kind {
+            Kind::Named(name) => Place::parse(name).ok(),
+            Kind::Placed(scheme, path) => Some(scheme.place(path.to_owned())),
+            Kind::Own(_) => None,
+        }
     }
 
-    /// The same, wherever the program is from here on: a path begins in the folder in which it is now. As it is, if that folder is not known.
-    pub(crate) fn absolute(self) -> Self {
-        let Kind::Named(name) = self.kind else {
-            return self;
-        };
-        let (scheme, path) = match Place::parse(name) {
-            Ok(Place::File(path)) => ("file", path),
-            Ok(Place::Sqlite(path)) => ("sqlite", path),
-            _ => return self,
-        };
-        let absolute = std::path::absolute(&path).ok();
-        match absolute.as_deref().and_then(Path::to_str) {
-            Some(absolute) if path.is_relative() => {
-                // Once in a program.
-                Self::named(lasting::leak_text(format!("{scheme}:{absolute}")))
+    /// The same, wherever the program is from here on: a path begins in the folder in which it is
+    /// now. `None` if that folder is not known.
+    pub(crate) fn absolute(self) -> Option<Self> {
+        match self.file() {
+            Some((scheme, path)) if path.is_relative() => {
+                Some(Self::placed(scheme, std::path::absolute(path).ok()?))
             }
-            _ => self,
+            _ => Some(self),
         }
     }
 
     /// The same kind of store, at this path: where an earlier image of this process had it.
     pub(crate) fn at(self, path: &Path) -> Self {
-        let Kind::Named(name) = self.kind else {
-            return self;
-        };
-        match (Place::parse(name), path.to_str()) {
-            (Ok(Place::File(_)), Some(path)) => {
-                Self::named(lasting::leak_text(format!("file:{path}")))
-            }
-            (Ok(Place::Sqlite(_)), Some(path)) => {
-                Self::named(lasting::leak_text(format!("sqlite:{path}")))
-            }
-            _ => self,
+        match self.file() {
+            Some((scheme, _)) => Self::placed(scheme, path.to_owned()),
+            None => self,
         }
     }
 
@@ -113,6 +156,7 @@ impl Choice {
     pub(crate) fn shown(&self) -> String {
         match self.kind {
             Kind::Named(name) => hide_password(name),
+            Kind::Placed(scheme, path) => format!("{}:{}", scheme.name(), shown(path)),
             Kind::Own(_) => "of the program's own".to_owned(),
         }
     }
@@ -120,7 +164,7 @@ impl Choice {
     /// Whether this program has such a store, or what is wrong.
     pub(crate) fn check(&self) -> Result<(), String> {
         match self.kind {
-            Kind::Own(_) => Ok(()),
+            Kind::Own(_) | Kind::Placed(..) => Ok(()),
             Kind::Named(name) => Place::parse(name).map(drop),
         }
     }
@@ -134,6 +178,27 @@ impl Place {
             Self::Shm(name) => Some(PathBuf::from("/dev/shm").join(name)),
             Self::File(path) | Self::Sqlite(path) => Some(path.clone()),
             Self::Memory | Self::Postgres(_) => None,
+        }
+    }
+
+    /// The place that `name` names, or what was expected. Only the path of a file need not be
+    /// UTF-8.
+    pub(crate) fn parse_os(name: &OsStr) -> Result<Self, String> {
+        if let Some(text) = name.to_str() {
+            return Self::parse(text);
+        }
+        let bytes = name.as_bytes();
+        let colon = bytes.iter().position(|&byte| byte == b':');
+        let (scheme, path) = bytes.split_at(colon.map_or(0, |colon| colon + 1));
+        let path = || PathBuf::from(OsStr::from_bytes(path));
+        match scheme {
+            b"file:" => Ok(Self::File(path())),
+            b"sqlite:" if cfg!(feature = "sqlite") => Ok(Self::Sqlite(path())),
+            b"shm:" => Err("a name in UTF-8 behind `shm:`".to_owned()),
+            b"postgres:" | b"postgresql:" => {
+                Err("the address of a server, in UTF-8, behind `postgres:`".to_owned())
+            }
+            _ => Err(Choice::EXPECTED.to_owned()),
         }
     }
 
@@ -195,6 +260,9 @@ impl fmt::Debug for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             Kind::Named(name) => f.debug_tuple("Named").field(&hide_password(name)).finish(),
+            Kind::Placed(scheme, path) => {
+                f.debug_tuple("Placed").field(&scheme).field(&path).finish()
+            }
             Kind::Own(_) => f.write_str("Own"),
         }
     }
@@ -204,6 +272,9 @@ impl PartialEq for Choice {
     fn eq(&self, other: &Self) -> bool {
         match (self.kind, other.kind) {
             (Kind::Named(one), Kind::Named(other)) => one == other,
+            (Kind::Placed(one, path), Kind::Placed(other, other_path)) => {
+                one == other && path == other_path
+            }
             (Kind::Own(one), Kind::Own(other)) => core::ptr::fn_addr_eq(one, other),
             _ => false,
         }
@@ -308,7 +379,7 @@ mod tests {
             ("shm:a", "shm:a".to_owned()),
             ("memory", "memory".to_owned()),
         ] {
-            assert_eq!(Choice::named(name).absolute().shown(), absolute);
+            assert_eq!(Choice::named(name).absolute().unwrap().shown(), absolute);
         }
         let path = Path::new("/x/state");
         assert_eq!(
@@ -316,6 +387,33 @@ mod tests {
             "file:/x/state"
         );
         assert_eq!(Choice::named("shm:state").at(path).shown(), "shm:state");
+    }
+
+    #[test]
+    fn a_path_that_is_no_text_stays_that_very_path() {
+        let os = |bytes: &'static [u8]| OsStr::from_bytes(bytes);
+        let choice = |bytes| Choice::from_os(os(bytes)).unwrap();
+        let path = |choice: Choice| choice.place().and_then(|place| place.path());
+        assert_eq!(path(choice(b"file:/x\xfe")), Some(os(b"/x\xfe").into()));
+        assert_ne!(choice(b"file:/x\xfe"), choice(b"file:/x\xfd"));
+        assert_eq!(choice(b"file:/x\xfe").shown(), "file:/x\\xFE");
+        assert_eq!(choice(b"file:/x"), Choice::named("file:/x"));
+        let here = std::env::current_dir().unwrap();
+        let absolute = choice(b"file:x\xfe").absolute().unwrap();
+        assert_eq!(path(absolute), Some(here.join(os(b"x\xfe"))));
+        let elsewhere = Path::new(os(b"/\xff/y"));
+        for choice in [choice(b"file:x\xfe"), Choice::named("file:x")] {
+            assert_eq!(path(choice.at(elsewhere)), Some(os(b"/\xff/y").into()));
+        }
+        for name in [
+            &b"shm:\xfe"[..],
+            b"\xfe",
+            b"\xfe:x",
+            b"postgres:\xfe",
+            b"disk:\xfe",
+        ] {
+            assert!(Place::parse_os(os(name)).is_err(), "{name:?}");
+        }
     }
 
     #[test]

@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use super::claim::{self, Claim};
 use super::holder::{Naming, Signer};
 use super::{Store, StoreError};
+use crate::shown::shown;
 use crate::state::stored::Stored;
 use build::Volume;
 use disk::{Disk, Identity, Over, System};
@@ -75,10 +76,10 @@ impl FileStore {
 impl<D: Disk> FileStore<D> {
     fn on(disk: D, path: PathBuf, durability: Durability, capacity: usize) -> Self {
         let name = match durability {
-            Durability::Disk => format!("file:{}", path.display()),
+            Durability::Disk => format!("file:{}", shown(&path)),
             Durability::Memory => {
                 let name = path.strip_prefix(SHARED_MEMORY).unwrap_or(&path);
-                format!("shm:{}", name.display())
+                format!("shm:{}", shown(&name))
             }
         };
         Self {
@@ -292,7 +293,7 @@ impl<D: Disk> FileStore<D> {
                     opened.is_gone = true;
                     return Err(StoreError::failed(format_args!(
                         "the file {} was removed; it is made anew",
-                        self.path.display()
+                        shown(&self.path)
                     )));
                 }
                 is_there = false;

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use super::StoreError;
 use super::file::errors;
 use super::holder::{Naming, Signer};
+use crate::shown::shown;
 use crate::sys::file;
 
 /// The lock, as long as this or a copy of its descriptor is open in some process.
@@ -83,7 +84,7 @@ impl Lock {
                 Attempt::Unfit(why) => {
                     return Err(StoreError::unusable(format_args!(
                         "{} cannot be the lock of the store: {why}; it was not touched: move it away, or name another path",
-                        path.display()
+                        shown(&path)
                     )));
                 }
                 Attempt::Taken(file) => {
@@ -95,7 +96,7 @@ impl Lock {
         }
         Err(StoreError::failed(format_args!(
             "cannot lock {}: another process keeps deleting it",
-            path.display()
+            shown(&path)
         )))
     }
 

@@ -21,6 +21,7 @@ use self::tables::Opening;
 use super::claim::Claim;
 use super::saved::{Row, Saved};
 use super::{Store, StoreError};
+use crate::shown::shown;
 use crate::state::stored::Stored;
 
 /// How long another connection's lock is waited for.
@@ -169,7 +170,7 @@ impl SqliteStore {
             if file::identity(path)? != opened {
                 return Err(StoreError::failed(format_args!(
                     "{} was removed, moved or replaced while it was in use",
-                    path.display()
+                    shown(path)
                 )));
             }
         }
@@ -179,7 +180,7 @@ impl SqliteStore {
     /// The error, with the path that it is about.
     fn explain(&self, error: StoreError) -> StoreError {
         let of = |reason: String| {
-            let path = self.path.display().to_string();
+            let path = shown(&self.path).to_string();
             if reason.contains(&path) {
                 reason
             } else {
@@ -196,7 +197,7 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn name(&self) -> String {
-        format!("sqlite:{}", self.path.display())
+        format!("sqlite:{}", shown(&self.path))
     }
 
     fn load(&mut self) -> Result<Vec<Stored>, StoreError> {

@@ -1,7 +1,9 @@
 //! How many processes the kernel's out-of-memory killer has ended: in the memory cgroup of this process where there is one, else
 //! on the whole machine. The counter's file is found and opened once; reading it allocates nothing.
 
+use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{OFlag, open};
@@ -23,7 +25,8 @@ pub(crate) struct Counter {
 impl Counter {
     /// Finds the counter nearest to this process; `None` if the kernel counts nowhere that this process can read.
     pub(crate) fn find() -> Option<Self> {
-        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        // A file system may be mounted at a path that is not UTF-8.
+        let read = |path: &str| std::fs::read(path).unwrap_or_default();
         let group = group_file(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"));
         let files = group.into_iter().chain([PathBuf::from(MACHINE)]);
         files.map(|path| Self::open(&path)).find_map(|counter| {
@@ -74,42 +77,50 @@ fn count(text: &[u8]) -> Option<u64> {
 
 /// The file with the counter of the memory cgroup that `cgroup` (`/proc/self/cgroup`) names, below the mount that `mounts`
 /// (`/proc/self/mountinfo`) has of its hierarchy.
-fn group_file(cgroup: &str, mounts: &str) -> Option<PathBuf> {
+fn group_file(cgroup: &[u8], mounts: &[u8]) -> Option<PathBuf> {
     // Each line: number, controllers, path. The one of version 2 has no controllers (cgroups(7)).
     let groups = || {
-        cgroup.lines().filter_map(|line| {
-            let (_, rest) = line.split_once(':')?;
-            rest.split_once(':')
+        lines(cgroup).filter_map(|line| {
+            let mut parts = line.splitn(3, |&byte| byte == b':').skip(1);
+            Some((parts.next()?, parts.next()?))
         })
     };
-    let first =
-        groups().find(|(controllers, _)| controllers.split(',').any(|name| name == "memory"));
+    let has_memory = |names: &[u8]| {
+        names
+            .split(|&byte| byte == b',')
+            .any(|name| name == b"memory")
+    };
+    let first = groups().find(|(controllers, _)| has_memory(controllers));
     if let Some((_, path)) = first {
-        let mount = mounts.lines().filter_map(Mount::parse).find(|mount| {
-            mount.kind == "cgroup" && mount.options.split(',').any(|name| name == "memory")
-        });
+        let mount = lines(mounts)
+            .filter_map(Mount::parse)
+            .find(|mount| mount.kind == b"cgroup" && has_memory(mount.options));
         return Some(mount?.folder_of(path).join("memory.oom_control"));
     }
     let (_, path) = groups().find(|(controllers, _)| controllers.is_empty())?;
-    let mut mounts = mounts.lines().filter_map(Mount::parse);
-    let mount = mounts.find(|mount| mount.kind == "cgroup2")?;
+    let mut mounts = lines(mounts).filter_map(Mount::parse);
+    let mount = mounts.find(|mount| mount.kind == b"cgroup2")?;
     Some(mount.folder_of(path).join("memory.events"))
+}
+
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|&byte| byte == b'\n')
 }
 
 /// A line of `/proc/self/mountinfo` (`proc_pid_mountinfo(5)`).
 struct Mount<'a> {
     /// What of the file system is mounted.
-    root: String,
-    point: String,
-    kind: &'a str,
-    options: &'a str,
+    root: PathBuf,
+    point: PathBuf,
+    kind: &'a [u8],
+    options: &'a [u8],
 }
 
 impl<'a> Mount<'a> {
-    fn parse(line: &'a str) -> Option<Self> {
-        let (mount, system) = line.split_once(" - ")?;
-        let mut mount = mount.split(' ').skip(3);
-        let mut system = system.split(' ');
+    fn parse(line: &'a [u8]) -> Option<Self> {
+        let between = line.windows(3).position(|bytes| bytes == b" - ")?;
+        let mut mount = line[..between].split(|&byte| byte == b' ').skip(3);
+        let mut system = line[between + 3..].split(|&byte| byte == b' ');
         Some(Self {
             root: unescape(mount.next()?),
             point: unescape(mount.next()?),
@@ -120,39 +131,38 @@ impl<'a> Mount<'a> {
 
     /// The folder of the cgroup `path`. In a container the path may begin with what is mounted, or lead out of it: then the mount's own
     /// folder is the nearest one that can be seen.
-    fn folder_of(&self, path: &str) -> PathBuf {
-        let below = Path::new(path)
+    fn folder_of(&self, path: &[u8]) -> PathBuf {
+        let below = Path::new(OsStr::from_bytes(path))
             .strip_prefix(&self.root)
             .unwrap_or(Path::new(""));
         let leads_out = below
             .components()
             .any(|part| part == std::path::Component::ParentDir);
-        let point = Path::new(&self.point);
         if leads_out {
-            point.to_owned()
+            self.point.clone()
         } else {
-            point.join(below)
+            self.point.join(below)
         }
     }
 }
 
 /// Blanks in a path are written as `\040`, and some others in the same way.
-fn unescape(path: &str) -> String {
-    let mut parts = path.split('\\');
+fn unescape(path: &[u8]) -> PathBuf {
+    let mut parts = path.split(|&byte| byte == b'\\');
     let mut text = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let digits = part
-            .get(..3)
-            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        match digits {
-            Some(byte) => {
-                text.push(char::from(byte));
-                text.push_str(&part[3..]);
-            }
-            None => text.push_str(part),
+        let digits = part.get(..3).and_then(|digits| {
+            let digits = core::str::from_utf8(digits).ok()?;
+            u8::from_str_radix(digits, 8).ok()
+        });
+        if let Some(byte) = digits {
+            text.push(byte);
+            text.extend(&part[3..]);
+        } else {
+            text.extend(part);
         }
     }
-    text
+    OsString::from_vec(text).into()
 }
 
 #[cfg(test)]
@@ -165,7 +175,8 @@ mod tests {
     const SECOND: &str = "42 31 0:39 / /sys/fs/cgroup rw,relatime shared:9 - cgroup2 cgroup2 rw\n";
 
     fn found(cgroup: &str, mounts: &str) -> Option<String> {
-        Some(group_file(cgroup, mounts)?.to_str()?.to_owned())
+        let found = group_file(cgroup.as_bytes(), mounts.as_bytes())?;
+        Some(found.to_str()?.to_owned())
     }
 
     #[test]
@@ -175,6 +186,15 @@ mod tests {
             found(cgroup, &format!("{SECOND}{FIRST}")).as_deref(),
             Some("/sys/fs/cgroup/memory/a/b/memory.oom_control")
         );
+    }
+
+    #[test]
+    fn other_mounts_may_be_anywhere() {
+        let mut mounts = b"22 1 8:1 / /media/\xfe\x80 rw - ext4 /dev/sda1 rw\n".to_vec();
+        mounts.extend(SECOND.as_bytes());
+        let found = group_file(b"3:x:/\xff\n0::/c\xfe\n", &mounts).unwrap();
+        let expected = b"/sys/fs/cgroup/c\xfe/memory.events";
+        assert_eq!(found, Path::new(OsStr::from_bytes(expected)));
     }
 
     #[test]

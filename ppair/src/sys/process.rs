@@ -1,6 +1,7 @@
 //! What a process knows and says about itself.
 
 use core::ffi::CStr;
+use std::ffi::OsString;
 
 use nix::libc;
 use nix::unistd;
@@ -151,12 +152,35 @@ fn thread_count() -> Option<u64> {
 /// Takes a variable out of the environment, so that neither the user's code nor its children see it. `None` if it is not
 /// there, is not text, or there is another thread that may be reading the environment. Called before any code of the user's has run.
 pub(crate) fn take_variable(name: &str) -> Option<String> {
-    let value = std::env::var(name).ok()?;
+    let value = variable(name)?;
     // Also where `/proc` does not tell: without the variable there would be a fresh start beside a worker that runs.
     let _alone = Alone::look_at_start()?;
     // SAFETY: there is one thread, this one, as just seen, so nobody reads the environment meanwhile.
     unsafe { std::env::remove_var(name) };
-    Some(value)
+    value.into_string().ok()
+}
+
+/// Whether the program runs with rights that its caller does not have: set-user-ID, set-group-ID,
+/// or capabilities of its file (`getauxval(3)`, `AT_SECURE`). Then its environment is the caller's
+/// to write, and not to be believed.
+pub(crate) fn is_secure() -> bool {
+    // SAFETY: the call takes a number, and reads what the kernel has put down for this process.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// A variable of the environment, as `secure_getenv(3)` has it: none if the program [is
+/// secure](is_secure).
+pub(crate) fn variable(name: &str) -> Option<OsString> {
+    if is_secure() {
+        return None;
+    }
+    std::env::var_os(name)
+}
+
+/// All of them, in the same way.
+pub(crate) fn variables() -> impl Iterator<Item = (OsString, OsString)> {
+    let all = (!is_secure()).then(std::env::vars_os);
+    all.into_iter().flatten()
 }
 
 /// Takes variables out of the environment.
@@ -200,9 +224,10 @@ pub(crate) fn thread_names() -> Vec<String> {
     let Ok(threads) = std::fs::read_dir("/proc/self/task") else {
         return Vec::new();
     };
-    let name = |entry: std::fs::DirEntry| std::fs::read_to_string(entry.path().join("comm")).ok();
+    // A thread may be called anything.
+    let name = |entry: std::fs::DirEntry| std::fs::read(entry.path().join("comm")).ok();
     threads
         .filter_map(|entry| name(entry.ok()?))
-        .map(|name| name.trim_end().to_owned())
+        .map(|name| name.trim_ascii_end().escape_ascii().to_string())
         .collect()
 }

@@ -9,7 +9,7 @@ use nix::sys::socket::{MsgFlags, send};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use nix::unistd;
 
-use super::Errno;
+use super::{Errno, process};
 
 /// How long a log line waits for a full pipe or a stopped terminal before it is dropped, in milliseconds. A supervisor that
 /// hangs because nobody reads its log would be worse than a missing line.
@@ -38,11 +38,12 @@ static IS_JOURNAL: OnceLock<bool> = OnceLock::new();
 /// a program whose standard error was redirected since is not misled (systemd.exec(5)).
 pub(crate) fn is_journal() -> bool {
     *IS_JOURNAL.get_or_init(|| {
-        let Ok(stream) = std::env::var("JOURNAL_STREAM") else {
+        let Some(stream) = process::variable("JOURNAL_STREAM") else {
             return false;
         };
         let stderr = std::io::stderr();
-        fstat(stderr.as_fd()).is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
+        fstat(stderr.as_fd())
+            .is_ok_and(|stat| *stream == *format!("{}:{}", stat.st_dev, stat.st_ino))
     })
 }
 

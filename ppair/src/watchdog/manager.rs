@@ -45,14 +45,14 @@ pub(crate) struct Manager {
 impl Manager {
     /// The one that the environment names. With an error if it names one that cannot be reached: then it hears nothing.
     pub(crate) fn of_environment() -> (Self, Option<(OsString, Errno)>) {
-        let Some(address) = std::env::var_os(SOCKET).filter(|address| !address.is_empty()) else {
+        let Some(address) = process::variable(SOCKET).filter(|address| !address.is_empty()) else {
             return (Self::default(), None);
         };
         let notify = match Notify::new(&address) {
             Ok(notify) => notify,
             Err(errno) => return (Self::default(), Some((address, errno))),
         };
-        let variable = |name| std::env::var(name).ok();
+        let variable = |name| process::variable(name)?.into_string().ok();
         let ping_every = ping_every(
             variable(PING_MICROSECONDS).as_deref(),
             variable(PING_PROCESS).as_deref(),
@@ -77,7 +77,7 @@ impl Manager {
     #[inline]
     pub(crate) fn hide(&self, alone: &Alone) {
         if self.notify.is_some() {
-            process::remove_variables(alone, &[SOCKET, PING_MICROSECONDS, PING_PROCESS]);
+            hide(alone);
         }
     }
 
@@ -122,6 +122,12 @@ impl Manager {
             self.send(format_args!("STOPPING=1"));
         }
     }
+}
+
+/// Takes the way to the manager out of the environment of a process that was just forked: neither
+/// it nor a program that it starts speaks for the service.
+pub(crate) fn hide(alone: &Alone) {
+    process::remove_variables(alone, &[SOCKET, PING_MICROSECONDS, PING_PROCESS]);
 }
 
 /// How often the manager wants a sign of life: twice as often as it waits for one at the most. `None` if it wants none, or not from this process.

@@ -13,9 +13,13 @@
 //! | `linger` | leaves a child that does nothing |
 //! | `reap` | waits for the end of any child |
 //!
-//! With the argument `own` it has a store of its own: the folder that `OWN_STORE` names, with a file for each hard state. What lies there beside them says
-//! how it does: `fail` lets it fail, `crash` ends the keeper, `slow` has it wait until that file is gone, and makes `waits`. `saves`
-//! counts.
+//! `SETUP_FOLDER` is where it goes once the pair has begun, as `setup` may.
+//!
+//! With the argument `own` it has a store of its own: the folder that `OWN_STORE` names, with a
+//! file for each hard state. What lies there beside them says how it does: `fail` lets it fail,
+//! `crash` ends the keeper, `slow` has it wait until that file is gone, and makes `waits`. `saves`
+//! counts. If there is `environment`, each call adds to it what a program that the keeper starts
+//! has in its environment.
 //!
 //! `RESTORE=N` gives the pair a checkpoint of N, of generation N. With the argument `twins` there are two hard states of one name.
 
@@ -42,6 +46,13 @@ impl Folder {
         while is("slow") {
             let _ = std::fs::write(self.0.join("waits"), "");
             thread::sleep(Duration::from_millis(1));
+        }
+        if is("environment") {
+            let seen = std::process::Command::new("env").output();
+            let mut seen = seen.map_err(StoreError::failed)?.stdout;
+            let file = self.0.join("environment");
+            seen.splice(0..0, std::fs::read(&file).map_err(StoreError::failed)?);
+            std::fs::write(file, seen).map_err(StoreError::failed)?;
         }
         if is("fail") {
             return Err(StoreError::failed("it was told to fail"));
@@ -136,17 +147,26 @@ fn linger() {
 fn main() {
     // Where `ppair_tests::inject` begins to count system calls.
     let _ = nix::unistd::getppid();
-    let config = if std::env::args().nth(1).as_deref() == Some("own") {
+    // The program's own name may be anything.
+    let is = |argument: &str| {
+        std::env::args_os()
+            .nth(1)
+            .is_some_and(|first| first == argument)
+    };
+    let config = if is("own") {
         Config::new().store_with(own)
     } else {
         Config::new()
     };
     let mut pair = Pair::new(config);
+    if let Some(folder) = std::env::var_os("SETUP_FOLDER") {
+        std::env::set_current_dir(folder).expect("a folder");
+    }
     if let Ok(number) = std::env::var("RESTORE") {
         let number = number.parse::<u64>().expect("a number");
         pair = pair.restore(Stored::of(&number, number));
     }
-    if std::env::args().nth(1).as_deref() == Some("twins") {
+    if is("twins") {
         let _ = pair.prepare::<Checkpoint<twins::State>>();
         let _ = pair.prepare::<Checkpoint<twins::other::State>>();
     }

@@ -3,12 +3,13 @@
 use std::io;
 use std::path::Path;
 
+use crate::shown::shown;
 use crate::store::StoreError;
 use crate::sys::Errno;
 
 /// `path` cannot be `done` (opened, written).
 pub(crate) fn cannot(path: &Path, done: &str, error: &io::Error) -> StoreError {
-    let path = path.display();
+    let path = shown(&path);
     let errno = error.raw_os_error().map(Errno::from_raw);
     let hint = match errno {
         Some(Errno::ENOENT) => ": the folder that it is to be in has to be there",
@@ -39,7 +40,7 @@ pub(crate) fn cannot(path: &Path, done: &str, error: &io::Error) -> StoreError {
 pub(super) fn unfit(path: &Path, why: impl core::fmt::Display) -> StoreError {
     StoreError::unusable(format_args!(
         "{}: {why}; it was not touched: move it away, or name another path",
-        path.display()
+        shown(&path)
     ))
 }
 
@@ -47,6 +48,6 @@ pub(super) fn unfit(path: &Path, why: impl core::fmt::Display) -> StoreError {
 pub(super) fn damaged(path: &Path, how: impl core::fmt::Display) -> StoreError {
     StoreError::unusable(format_args!(
         "{}: {how}; it was not touched: restore a backup, or move it away to begin afresh",
-        path.display()
+        shown(&path)
     ))
 }

@@ -17,6 +17,9 @@ pub(super) fn begin_session(client: &mut Client) -> Result<(), Problem> {
     let _ = client.batch_execute(
         "SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3",
     );
+    // Keepalives do not run while something is on its way to that machine: then this ends the wait,
+    // and a server before version 12 does not know it.
+    let _ = client.batch_execute("SET tcp_user_timeout = '15s'");
     Ok(client.batch_execute(&format!(
         "SET lock_timeout = {}; SET statement_timeout = {}",
         PATIENCE_FOR_LOCKS.as_millis(),

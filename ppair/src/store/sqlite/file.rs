@@ -7,6 +7,7 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use crate::shown::shown;
 use crate::store::StoreError;
 use crate::sys::{file, process};
 
@@ -107,7 +108,7 @@ pub(super) fn prepare(path: &Path) -> Result<Identity, StoreError> {
     } else {
         return Ok(Some((found.dev(), found.ino())));
     };
-    let path = path.display();
+    let path = shown(&path);
     Err(StoreError::unusable(format_args!("{path} {wrong}")))
 }
 
@@ -179,7 +180,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
 }
 
 fn failed(what: &str, path: &Path, error: &Error) -> StoreError {
-    let reason = format!("cannot {what} {}: {error}", path.display());
+    let reason = format!("cannot {what} {}: {error}", shown(&path));
     match error.kind() {
         ErrorKind::NotFound
         | ErrorKind::NotADirectory
