@@ -88,8 +88,11 @@ fn set_timer() {
     assert_eq!(set, 0);
 }
 
-fn setup(argument: &str) {
+/// Returns the end of the pipe that the handlers of `setup` write to, if there are any for all signals.
+fn setup(argument: &str) -> Option<File> {
     match argument {
+        // What comes before a worker of it is in `main` is not to end it.
+        "dies-first" => return Some(handle_all()),
         "alarm" => set_alarm(LATER, time(0, 0)),
         "ticks" => {
             // The first one may come before the fork.
@@ -100,14 +103,16 @@ fn setup(argument: &str) {
         "stops" => handle(libc::SIGTSTP),
         _ => {}
     }
+    None
 }
 
 fn main() {
     let argument = std::env::args().nth(1).unwrap_or_default();
     let mut pair = Pair::new(Config::new()).setup(|| setup(&argument));
     let count = pair.prepare::<Checkpoint<u64>>();
+    let pipe = pair.prepare::<&Option<File>>();
     let worker = pair.start();
-    let count = count.enter(&worker);
+    let (count, pipe) = (count.enter(&worker), pipe.enter(&worker));
     if argument == "dies-first" && worker.incarnation() == 1 {
         println!("dying");
         exit(1);
@@ -115,7 +120,13 @@ fn main() {
     if argument == "dies" {
         exit(1);
     }
-    let mut pipe = handle_all();
+    let own;
+    let mut pipe = if let Some(pipe) = pipe {
+        pipe
+    } else {
+        own = handle_all();
+        &own
+    };
     println!("ready");
     let mut number = [0; 4];
     loop {
