@@ -82,10 +82,11 @@ pub fn open_store(choice: Choice, pair: &str, is_first: bool) -> Option<Box<dyn 
     crate::store::open(&choice, owner)
 }
 
-/// A `setup` function whose kind is told by its return type. Method lookup tries the traits below in order of how many
-/// references they need, so `(&&&&SetupOf(f)).attach(pair)` finds the first that fits: a `Result` whose error has causes, one whose
-/// error leads to one that has (`Box<dyn Error>`, `anyhow::Error`, `eyre::Report`), one whose error can be displayed, one whose error
-/// can be debugged, any other value.
+/// A `setup` function whose kind is told by its return type. Method lookup tries the traits below
+/// in order of how many references they need, so `(&&&&SetupOf(f)).attach(pair)` finds the first
+/// that fits: a `Result` whose error has causes, one whose error leads to one that has (`Box<dyn
+/// Error>`, `anyhow::Error`, `eyre::Report`), one whose error can be displayed, one whose error can
+/// be debugged, any other value.
 #[derive(Clone, Copy, Debug)]
 pub struct SetupOf<F>(pub F);
 
