@@ -118,9 +118,10 @@ use proc_macro::TokenStream;
 ///
 /// The path of a function (or a closure) that the watch dog calls once, before the first fork: an
 /// `fn() -> S` or an `fn() -> Result<S, E>`, which must not be async. Every worker inherits its
-/// value and may take it as `&S`.
-/// An error is printed, and the program ends with exit status 78 before any fork. `setup` must not
-/// start threads. It is called again only when a degraded pair has been repaired.
+/// value and may take it as `&S`. An error is logged with all of its causes (also that of a
+/// `Box<dyn Error>`, an `anyhow::Error` or an `eyre::Report`), and the program ends with exit status
+/// 78 before any fork. `setup` must not start threads. It is called again only when a degraded pair
+/// has been repaired.
 ///
 /// Default: none.
 ///
@@ -459,15 +460,21 @@ use proc_macro::TokenStream;
 ///
 /// ## `hang_timeout`
 ///
-/// A worker that gives no sign of life for so long hangs: it gets a `SIGABRT`, and a `SIGKILL` if it has not
-/// ended [`stop_timeout`](#stop_timeout) later. A duration of at least 10 ms; `"off"` or `0` turns
-/// it off.
+/// A worker that gives no sign of life for so long hangs: it gets a `SIGABRT`, and a `SIGKILL` if
+/// it has not ended [`stop_timeout`](#stop_timeout) later. A duration of at least 10 ms; `"off"` or
+/// `0` turns it off. The program must call `ppair::alive()`, or beat a `ppair::heart`, at least once
+/// in this time.
 ///
 /// Default: `"off"`.
 ///
 /// ```no_run
 /// #[ppair::main(hang_timeout = "30s")]
-/// fn main() {}
+/// fn main() {
+///     for line in std::io::stdin().lines() {
+///         println!("{}", line.expect("text").len());
+///         ppair::alive();
+///     }
+/// }
 /// ```
 ///
 /// The same without the macro:

@@ -135,8 +135,11 @@ pub enum ThreadPanic {
     Continue,
     /// It ends the worker, as one in `main` does: with exit code 101, as soon as all panic hooks have run. Nothing is unwound and no
     /// `atexit` function runs. So it also ends the worker where somebody would have caught the panic: a runtime that takes a panic
-    /// for the end of one task, for instance. A program that sets a panic hook of its own in `main` has to call the one that was
-    /// there before ([`std::panic::take_hook`]).
+    /// for the end of one task, for instance.
+    ///
+    /// A program may set a panic hook of its own in `main`: ppair's stays in front of it. Only a
+    /// program that keeps what [`std::panic::take_hook`] has returned, and does not call it, has
+    /// panics that ppair does not see.
     Crash,
 }
 
@@ -466,6 +469,10 @@ impl Config {
 
     /// A worker without a sign of life for so long hangs: it gets a `SIGABRT`, and a `SIGKILL` if it has not ended
     /// [`stop_timeout`](Self::stop_timeout) later. At least 10 ms. Default: off, and nobody looks.
+    ///
+    /// The program must call [`alive`](crate::alive()), or beat a [`heart`](crate::heart()), at
+    /// least once in this time. A worker that has not done so in half of it, from its start, is
+    /// warned in the log, once in a pair.
     pub const fn hang_timeout(mut self, timeout: Duration) -> Self {
         self.options.hang_timeout = Some(timeout);
         self

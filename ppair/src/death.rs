@@ -14,6 +14,34 @@ use crate::sys::signal::{self, SIGABRT, SIGSYS};
 /// The death of a worker, as the watch dog saw it.
 ///
 /// The next worker gets it from [`Worker::last_death`](crate::Worker::last_death).
+///
+/// ```no_run
+/// #[ppair::main]
+/// fn main(worker: ppair::Worker) {
+///     if let Some(death) = worker.last_death() {
+///         // worker 1 panicked at src/main.rs:14:9 in thread "main", 2.338 s after its start: "job 6 is poison"
+///         eprintln!("{death}");
+///     }
+/// }
+/// ```
+///
+/// # System calls of a dying worker
+///
+/// A program may put itself behind a filter of system calls (seccomp). ppair's panic hook and
+/// signal handlers leave their notes in shared memory, and make no system call before the program
+/// has said what it says without a pair. These are all of their calls:
+///
+/// | | before the program's own hook or handler | after it |
+/// |---|---|---|
+/// | a panic | none | `exit_group`, with [`ThreadPanic::Crash`](crate::ThreadPanic::Crash) in another thread than the main one |
+/// | a fault that comes again | none | `rt_sigreturn`; `prctl` in another thread than the main one, for its name |
+/// | a signal that does not (`abort`, `raise`, a trap) | none | the same; and `rt_sigaction`, `getpid`, `gettid`, `rt_tgsigqueueinfo`, `tgkill` |
+/// | a stack overflow | `rt_sigaction`; `prctl` in another thread than the main one | |
+///
+/// With [`guard`](crate::Config::guard), a note is a few `pwrite64` more, as a commit is.
+/// `clock_gettime`, after it, is a system call only on machines whose clock the vDSO cannot read.
+/// If the filter kills the worker for such a call, the death is still that of the panic or fault.
+/// With `PPAIR=off` there is none of this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Death {
     pub(crate) worker: i32,
@@ -46,9 +74,10 @@ pub(crate) struct Mark {
 /// How long before an abort a panic may have been to be its cause.
 const ABORT_AFTER_PANIC: Duration = Duration::from_secs(1);
 
-/// Whether a panic brought about this end: a panic that somebody caught kills nobody. The code of a panic is rarely anything
-/// else; an abort is, so there the panic must have come just before, or its hooks have not even returned. `aborted` is when, as far as
-/// that is known: a core that is written afterwards takes its time.
+/// Whether a panic brought about this end: a panic that somebody caught kills nobody. The code of a
+/// panic is rarely anything else; an abort is, so there the panic must have come just before, or
+/// its hooks have not even returned. `aborted` is when, as far as that is known: a core that is
+/// written afterwards takes its time.
 pub(crate) fn is_cause(note: &PanicNote, worker: i32, exit: Exit, aborted: Duration) -> bool {
     note.pid == worker
         && match exit {
@@ -61,8 +90,9 @@ pub(crate) fn is_cause(note: &PanicNote, worker: i32, exit: Exit, aborted: Durat
         }
 }
 
-/// Whether a worker that ended so left this note of its end: a fault that somebody mended kills nobody. The standard library ends
-/// a stack overflow by an abort. A filter of system calls may have killed the worker while its handler was at this fault.
+/// Whether a worker that ended so left this note of its end: a fault that somebody mended kills
+/// nobody. The standard library ends a stack overflow by an abort. A filter of system calls may
+/// have killed the worker while its handler was at this fault.
 pub(crate) fn is_of_end(fault: &FaultNote, worker: i32, exit: Exit) -> bool {
     fault.pid == worker
         && match exit {
@@ -75,10 +105,11 @@ pub(crate) fn is_of_end(fault: &FaultNote, worker: i32, exit: Exit) -> bool {
         }
 }
 
-/// What is known of a worker's end.
+/// Facts about a worker's end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LastWords {
-    /// How it ended. If it left a note of a fault and then died of a system call in its handler, this is what it would have died of.
+    /// How it ended. If it left a note of a fault and then died of a system call in its handler,
+    /// this is what it would have died of.
     pub(crate) exit: Exit,
     pub(crate) panic: Option<PanicNote>,
     pub(crate) fault: Option<FaultNote>,
@@ -257,8 +288,9 @@ impl Death {
 }
 
 impl fmt::Display for Death {
-    /// Writes one sentence, as in `worker 1 was killed by SIGSEGV at address 0x8 in thread "main", 0.012 s after its start`. What the
-    /// worker has said itself stands in quotes, with control characters escaped.
+    /// Writes one sentence, as in `worker 1 was killed by SIGSEGV at address 0x8 in thread "main",
+    /// 0.012 s after its start`. What the worker has said itself stands in quotes, with control
+    /// characters escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let after = |f: &mut fmt::Formatter<'_>| {
             write!(f, ", {:.3} s after its start", self.uptime.as_secs_f64())
@@ -310,7 +342,7 @@ impl fmt::Display for Death {
     }
 }
 
-/// What is said of a worker that was expected to send heartbeats, and what to do.
+/// Hint for a worker that had to send heartbeats and never did.
 pub(crate) const NEVER_BEAT: &str = "it never sent a heartbeat; call `ppair::alive()`, or beat a `ppair::heart`, at least once in each \
      `hang_timeout`";
 

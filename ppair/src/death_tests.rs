@@ -199,8 +199,7 @@ fn each_death_is_one_sentence() {
         heart,
         ..signal
     };
-    const AFTER: &str = ", 0.012 s after its start";
-    for (death, deed, detail) in [
+    for (death, deed, detail) in vec![
         (death(Exit::Code(3)), "exited with code 3", ""),
         (signal, "was killed by SIGSEGV", ""),
         (
@@ -273,7 +272,7 @@ fn each_death_is_one_sentence() {
             ": \"\"",
         ),
     ] {
-        let sentence = format!("worker 1 {deed}{AFTER}{detail}");
+        let sentence = format!("worker 1 {deed}, 0.012 s after its start{detail}");
         assert_eq!(death.to_string(), sentence);
     }
 }

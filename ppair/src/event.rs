@@ -64,8 +64,8 @@ pub enum Event<'a> {
         /// The generation that is committed.
         generation: u64,
     },
-    /// A worker gave no sign of life for `hang_timeout` (`event=hung`). It gets a SIGABRT. Of a worker that has never given any, there
-    /// was an [`Event::Warning`] before.
+    /// A worker gave no sign of life for `hang_timeout` (`event=hung`). It gets a SIGABRT. Of a
+    /// worker that has never given any, there was an [`Event::Warning`] before.
     Hung {
         /// The process id of the worker.
         worker: i32,
@@ -305,17 +305,7 @@ fn write_event(line: &mut Line, event: &Event<'_>) -> fmt::Result {
             incarnation,
             heart,
             silent,
-        } => {
-            write!(line, "hung worker={worker} incarnation={incarnation}")?;
-            if let Some(heart) = heart {
-                write!(line, " heart={}", Quoted(heart))?;
-            }
-            write!(line, " silent={}", Seconds(silent))?;
-            if heart.is_none() {
-                write!(line, " hint={}", Quoted(NEVER_BEAT))?;
-            }
-            Ok(())
-        }
+        } => write_hang(line, worker, incarnation, heart, silent),
         Event::Killing {
             worker,
             incarnation,
@@ -365,6 +355,24 @@ fn write_event(line: &mut Line, event: &Event<'_>) -> fmt::Result {
             write!(line, "warning call={call} errno={}", errno_name(errno))
         }
     }
+}
+
+fn write_hang(
+    line: &mut Line,
+    worker: i32,
+    incarnation: u32,
+    heart: Option<&str>,
+    silent: Duration,
+) -> fmt::Result {
+    write!(line, "hung worker={worker} incarnation={incarnation}")?;
+    if let Some(heart) = heart {
+        write!(line, " heart={}", Quoted(heart))?;
+    }
+    write!(line, " silent={}", Seconds(silent))?;
+    if heart.is_none() {
+        write!(line, " hint={}", Quoted(NEVER_BEAT))?;
+    }
+    Ok(())
 }
 
 fn write_rejection(
@@ -520,7 +528,7 @@ fn write_death(line: &mut Line, death: &Death, restarts: u32, next: Next) -> fmt
     }?;
     match death.cause() {
         Cause::Exit { code } if code == PANICKED => {
-            write!(line, " hint={}", Quoted(HINT_OF_PANIC))?
+            write!(line, " hint={}", Quoted(HINT_OF_PANIC))?;
         }
         Cause::Hang { heart: None } => write!(line, " hint={}", Quoted(NEVER_BEAT))?,
         _ => {}
@@ -528,7 +536,7 @@ fn write_death(line: &mut Line, death: &Death, restarts: u32, next: Next) -> fmt
     write_backtrace(line, death.backtrace())
 }
 
-/// The name of a thread, as the standard library calls one that has none.
+/// Returns the name of a thread, or what the standard library calls one that has none.
 fn named(thread: &str) -> &str {
     if thread.is_empty() {
         "<unnamed>"
@@ -537,7 +545,7 @@ fn named(thread: &str) -> &str {
     }
 }
 
-/// What the log says of an exit with the code of a panic, of which no hook has left a note.
+/// Hint for an exit with the code of a panic, of which no hook has left a note.
 const HINT_OF_PANIC: &str = "101 is the exit code of a panic, and ppair's panic hook has not seen one; a panic hook that `main` sets must call \
      the one that `take_hook` has returned, or be set in `setup`";
 

@@ -194,6 +194,42 @@ fn a_fault_has_its_address_thread_and_instruction() {
 }
 
 #[test]
+fn a_thread_without_a_name_is_called_unnamed() {
+    let thread = Text::until_zero([0; 16]);
+    let fault = Some(FaultNote { thread, ..FAULT });
+    let line = died(&Death { fault, ..DEATH });
+    assert!(line.contains(" thread=\"<unnamed>\" "), "{line}");
+}
+
+#[test]
+fn a_death_that_the_program_could_have_explained_has_a_hint() {
+    let exit = |code| Death {
+        exit: crate::exit::Exit::Code(code),
+        ..DEATH
+    };
+    let hang = |heart| Death {
+        reason: Reason::Hang,
+        heart,
+        ..DEATH
+    };
+    for (death, hint) in [
+        (exit(101), Some("take_hook")),
+        (exit(1), None),
+        (DEATH, None),
+        (hang(None), Some("`ppair::alive()`")),
+        (hang(Some(Name::of("main"))), None),
+    ] {
+        let line = died(&death);
+        let found = line.split_once(" hint=\"").map(|(_, rest)| rest);
+        assert_eq!(found.is_some(), hint.is_some(), "{line}");
+        assert!(
+            found.unwrap_or_default().contains(hint.unwrap_or_default()),
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn a_stack_overflow_is_called_by_its_name() {
     let death = Death {
         fault: Some(FaultNote {

@@ -97,12 +97,13 @@ impl Chest {
 /// [`stop_timeout`](crate::Config::stop_timeout) a SIGKILL; the next one starts. Time in which the worker, the pair or the machine was stopped does not
 /// count.
 ///
-/// It costs a few nanoseconds (with [`guard`](crate::Config::guard) a system call), from any thread. Several threads that have to get on each
-/// need a heart of their own: see [`heart`]. Without a pair, with `PPAIR=off`, and in a process that the program has forked from the
-/// worker, it does nothing.
+/// It costs a few nanoseconds (with [`guard`](crate::Config::guard) a system call), from any
+/// thread. Several threads that have to get on each need a heart of their own: see [`heart`].
+/// Without a pair, with `PPAIR=off`, and in a process that the program has forked from the worker,
+/// it does nothing.
 ///
-/// A worker that has not sent a single heartbeat in half of that time is warned in the log (`event=warning`), once in a pair, before it
-/// counts as hung.
+/// A worker that has not sent a single heartbeat in half of that time is warned in the log
+/// (`event=warning`), once in a pair, before it counts as hung.
 ///
 /// ```no_run
 /// #[ppair::main(hang_timeout = "30s")]

@@ -28,11 +28,11 @@ fn is_silent() -> bool {
     IS_SILENT.load(Ordering::Relaxed)
 }
 
-/// Lets a panic leave its text, place and backtrace in `segment` for the watch dog, if there is one. `worker` is not 0 in the process
-/// that runs the user's `main`.
+/// Lets a panic leave its text, place and backtrace in `segment` for the watch dog, if there is
+/// one. `worker` is not 0 in the process that runs the user's `main`.
 ///
-/// The hook that was there still runs, afterwards. Before that no system call is made, so that a program behind a filter of system
-/// calls says what it would say without a pair.
+/// The hook that was there still runs, afterwards. Before that no system call is made, so that a
+/// program behind a filter of system calls says what it would say without a pair.
 pub(crate) fn leave_of_panics(
     segment: Option<&'static Segment>,
     thread_panic: ThreadPanic,
@@ -49,10 +49,11 @@ pub(crate) fn leave_of_panics(
     .install();
 }
 
-/// What the hook needs to know.
+/// Panic hook of ppair, with all that it needs to know.
 #[derive(Clone, Copy)]
 struct Hook {
-    /// Where the worker leaves its note, and how it finds its callers; `None` where there is no watch dog.
+    /// Where the worker leaves its note, and how it finds its callers; `None` where there is no
+    /// watch dog.
     black_box: Option<(&'static Segment, Option<Code>)>,
     thread_panic: ThreadPanic,
     worker: Unforked,
@@ -74,7 +75,7 @@ impl Hook {
         }
         next(info);
         if let Some(((segment, _), _)) = black_box {
-            // The panic is one that the hooks after this one have survived. When that was, the clock says, which may be a system call.
+            // The other hooks have returned. To read the clock may be a system call.
             let _ = segment.black_box().record_panic_time(clock::now());
         }
         let is_crash = self.thread_panic == ThreadPanic::Crash && worker.is_some();
@@ -84,13 +85,15 @@ impl Hook {
         }
     }
 
-    /// In a frame of its own, as a panic may come on the last pages of a stack, and the hooks after this one need some too.
+    /// In a frame of its own, as a panic may come on the last pages of a stack, and the hooks after
+    /// this one need some too.
     #[inline(never)]
     fn record(&self, segment: &Segment, code: Option<&Code>, info: &PanicHookInfo<'_>, pid: i32) {
         let payload = info.payload();
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        // The handle of the main thread may not have been made yet, and memory for it is more than a panic without a pair asks for.
+        // The handle of the main thread may not have been made yet, and memory for it is more than
+        // a panic without a pair asks for.
         let other = (!self.worker.is_main_thread()).then(thread::current);
         let thread = other.as_ref().map_or(Some("main"), thread::Thread::name);
         let mut frames = [0; FRAMES];
@@ -107,8 +110,9 @@ impl Hook {
     }
 }
 
-/// A [`Hook`] that is installed. A program that sets a hook of its own in `main` drops this one, and it is installed again at once, in
-/// front of the program's. One that the program has taken, to call it from its own, is not dropped.
+/// A [`Hook`] that is installed. A program that sets a hook of its own in `main` drops this one,
+/// and it is installed again at once, in front of the program's. One that the program has taken, to
+/// call it from its own, is not dropped.
 struct Installed(Hook);
 
 impl Installed {
@@ -126,8 +130,8 @@ impl Drop for Installed {
     }
 }
 
-/// Lets a fault leave its address and thread for the watch dog. What would have happened without that happens afterwards. `worker` is
-/// as for [`leave_of_panics`].
+/// Lets a fault leave its address and thread for the watch dog. What would have happened without
+/// that happens afterwards. `worker` is as for [`leave_of_panics`].
 pub(crate) fn leave_of_faults(segment: &'static Segment, worker: Unforked) {
     let record = move |fault: &crash::Fault| {
         if is_silent() {

@@ -190,8 +190,8 @@ impl Pair {
         self.with_setup(value)
     }
 
-    /// As [`setup`](Self::setup), with a `setup` that can fail: its error is logged with all of its causes, and the program ends with
-    /// exit status 78 before any fork.
+    /// As [`setup`](Self::setup), with a `setup` that can fail: its error is logged with all of its
+    /// causes, and the program ends with exit status 78 before any fork.
     ///
     /// ```no_run
     /// use std::error::Error;
@@ -433,7 +433,8 @@ impl<S: 'static> Pair<S> {
         };
         let room = Room::new();
         let own = room.unforked();
-        // Without a watch dog nothing is left for anybody, and nothing is done that the program does not do without ppair.
+        // Without a watch dog nothing is left for anybody, and nothing is done that the program
+        // does not do without ppair.
         last_words::leave_of_panics((!off).then_some(segment), options.thread_panic, own);
         stderr::prepare();
         if file_is_new {

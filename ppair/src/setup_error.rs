@@ -1,4 +1,4 @@
-//! What is said of an error that `setup` returns: the error and all of its causes, on one line.
+//! Texts of errors that `setup` returns: the error and all of its causes, on one line.
 
 use core::error::Error;
 use core::ops::Deref;
@@ -8,10 +8,12 @@ use std::borrow::Cow;
 ///
 /// These are
 /// - each [`Error`],
-/// - `Box<dyn Error>` and all that dereferences to `dyn Error` (`Send`, `Sync` or not), such as `anyhow::Error` and `eyre::Report`,
+/// - `Box<dyn Error>` and all that dereferences to `dyn Error` (`Send`, `Sync` or not), such as
+///   `anyhow::Error` and `eyre::Report`,
 /// - `String`, `&str` and `Cow<str>`.
 ///
-/// The compiler finds the `Kind` by itself. An error that is none of these becomes one by `.map_err(|error| error.to_string())`.
+/// The compiler finds the `Kind` by itself. An error that is none of these becomes one by
+/// `.map_err(|error| error.to_string())`.
 ///
 /// ```no_run
 /// use ppair::{Config, Pair};
@@ -95,10 +97,11 @@ impl SetupError<kind::Text> for Cow<'_, str> {
     }
 }
 
-/// How many causes are printed. An error that is its own cause has no end.
+/// Limit of causes that are printed. An error that is its own cause has no end.
 const CAUSES: usize = 32;
 
-/// The error and its causes, `a: b: c`. A cause whose words the text has already, as many errors print their own, is left out.
+/// Returns the error and its causes, `a: b: c`. A cause whose words the text has already, as many
+/// errors print their own, is left out.
 pub(crate) fn chain<E: Error + ?Sized>(error: &E) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
@@ -114,7 +117,7 @@ pub(crate) fn chain<E: Error + ?Sized>(error: &E) -> String {
     text
 }
 
-/// Whether `text` contains `words`, and not as a part of longer words.
+/// Returns true if `text` contains `words`, and not as a part of longer words.
 fn says(text: &str, words: &str) -> bool {
     let is_word = |character: Option<char>| character.is_some_and(char::is_alphanumeric);
     let starts_as_word = is_word(words.chars().next());
@@ -122,7 +125,8 @@ fn says(text: &str, words: &str) -> bool {
     text.match_indices(words).any(|(at, _)| {
         let before = text[..at].chars().next_back();
         let after = text[at + words.len()..].chars().next();
-        !(starts_as_word && is_word(before)) && !(ends_as_word && is_word(after))
+        let is_part = starts_as_word && is_word(before) || ends_as_word && is_word(after);
+        !is_part
     })
 }
 

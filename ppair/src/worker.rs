@@ -316,8 +316,8 @@ impl Worker {
     /// Says that the service is up: a service manager that has started the program with `Type=notify` hears `READY=1`, from the watch dog, as that
     /// is the process that it knows. Without such a manager it does nothing.
     ///
-    /// Each worker may say it; the manager hears it once. In a process that the program has forked from the worker it does nothing but
-    /// log a warning.
+    /// Each worker may say it; the manager hears it once. In a process that the program has forked
+    /// from the worker it does nothing but log a warning.
     pub fn ready(&self) {
         let incarnation = self.inner.unforked.get();
         if incarnation == 0 {

@@ -1,5 +1,5 @@
-//! What a dying worker says and leaves does not depend on what else the program does: behind a filter of system calls, and with a panic
-//! hook of its own.
+//! What a dying worker says and leaves does not depend on what else the program does: behind a
+//! filter of system calls, and with a panic hook of its own.
 
 use ppair_tests::{End, Event, Fixture, Power, lacks, stdout_lines};
 
@@ -23,7 +23,8 @@ fn died(end: &End) -> Event {
     deaths.remove(0)
 }
 
-/// Checks the keys of a line: `None` for one that must not be there, and `Some("*")` for one that may have any value.
+/// Checks the keys of a line: `None` for one that must not be there, and `Some("*")` for one that
+/// may have any value.
 #[track_caller]
 fn has(died: &Event, keys: &[(&str, Option<&str>)]) {
     for &(key, expected) in keys {
@@ -50,7 +51,7 @@ fn printed(end: &End) -> Vec<String> {
         let words: Vec<&str> = line.split(' ').filter(|part| !is_number(part)).collect();
         words.join(" ")
     };
-    lines.map(|line| without_numbers(&line)).collect()
+    lines.map(without_numbers).collect()
 }
 
 #[test]
@@ -92,7 +93,8 @@ fn behind_a_filter_of_system_calls_a_worker_says_all_that_it_says_without_a_pair
                 ("thread", Some("main")),
             ],
         ),
-        // Sent again as it came, which is a call that the program does not make. It is known all the same what it died of.
+        // Sent again as it came, which is a call that the program does not make. It is known all
+        // the same what it died of.
         (
             "raised",
             [

@@ -1,4 +1,5 @@
-//! Nothing that a pair needs for as long as its processes live is a leak to those who look for leaks.
+//! Nothing that a pair needs for as long as its processes live is a leak to those who look for
+//! leaks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -73,7 +74,7 @@ fn rustc(arguments: &[&str]) -> Option<String> {
     String::from_utf8(output.stdout).ok()
 }
 
-/// The host, and whether this compiler has what a program with AddressSanitizer is linked with.
+/// The host, and whether this compiler has what a program with `AddressSanitizer` is linked with.
 fn sanitizer() -> (String, Power) {
     let host = rustc(&["-vV"]).and_then(|text| {
         let host = text.lines().find_map(|line| line.strip_prefix("host: "))?;
@@ -91,7 +92,7 @@ fn sanitizer() -> (String, Power) {
     (host.unwrap_or_default(), power)
 }
 
-/// Builds a program with AddressSanitizer, which looks for leaks when a process ends.
+/// Builds a program with `AddressSanitizer`, which looks for leaks when a process ends.
 fn sanitized(host: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("leaks");
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

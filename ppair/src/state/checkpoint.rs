@@ -437,7 +437,8 @@ impl<T: HardState> Checkpoint<T> {
     /// [`CommitError::Fenced`] if a newer worker has taken over. Nothing was committed, and nothing will be: end this process. (Under
     /// [`guard`](crate::Config::guard), the newer worker may have found the value all the same.)
     ///
-    /// [`CommitError::Forked`] in a process that the program has forked, at once, whatever other threads do.
+    /// [`CommitError::Forked`] in a process that the program has forked, at once, whatever other
+    /// threads do.
     ///
     /// [`CommitError::Damaged`] if a wild write has damaged what this worker has committed, and [`CommitError::System`] under `guard`, if
     /// the system refuses a write.

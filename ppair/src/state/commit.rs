@@ -26,12 +26,14 @@ use crate::sys::atomic::{Ordering, fence};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CommitError {
-    /// A newer worker has taken over the hard state. What is committed is that worker's business; this one can only end.
+    /// A newer worker has taken over the hard state. What is committed is that worker's business;
+    /// this one can only end.
     ///
     /// Of a worker with [`guard`](crate::Config::guard), the successor may have found the value all the same.
     Fenced,
-    /// The program has forked this process from the worker, by itself or by a call such as `daemon`. Only the worker commits: commit
-    /// there, and have this process report to it through a pipe.
+    /// The program has forked this process from the worker, by itself or by a call such as
+    /// `daemon`. Only the worker commits: commit there, and have this process report to it through
+    /// a pipe.
     Forked,
     /// The parts that were changed are more than the log of a big state holds. [`store`](crate::Checkpoint::store) and
     /// [`update`](crate::Checkpoint::update) commit a whole value, however large, or commit in smaller steps.

@@ -5,9 +5,11 @@
 //! signal-safety(7) allows: no allocation, no lock, no wait. It cannot recur either: its own signal is blocked while it runs,
 //! so the kernel ends a process whose handler faults; and if another signal of these comes meanwhile, nothing is recorded again.
 //!
-//! The program may run behind a filter of system calls that kills for one that the program itself does not make. So a handler makes none
-//! as long as the program may still say something of the fault, or mend it. Where it makes some afterwards, the recorder knows that the
-//! process ends of this fault, whatever the kernel calls that. The exception is a stack overflow: see [`Handlers::finish`].
+//! The program may run behind a filter of system calls that kills for one that the program itself
+//! does not make. So a handler makes none as long as the program may still say something of the
+//! fault, or mend it. Where it makes some afterwards, the recorder knows that the process ends of
+//! this fault, whatever the kernel calls that. The exception is a stack overflow: see
+//! [`Handlers::finish`].
 
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
@@ -47,17 +49,19 @@ pub(crate) struct Fault {
     pub(crate) address: Option<u64>,
     /// The instruction that ran, as the program's file has it; `None` if it is not in there.
     pub(crate) instruction: Option<u64>,
-    /// The name of the thread, up to the first zero; empty if it has none of its own, or it has not been asked for.
+    /// The name of the thread, up to the first zero; empty if it has none of its own, or it has not
+    /// been asked for.
     pub(crate) thread: [u8; NAME],
     /// Whether the thread's stack was too small.
     pub(crate) is_overflow: bool,
-    /// Whether the process ends of this for certain.
+    /// True if the process ends of this for certain.
     pub(crate) is_end: bool,
     /// When, on the clock of [`clock::now`]; 0 if that has not been asked.
     pub(crate) at: Duration,
 }
 
-/// Records a [`Fault`], perhaps several times, each time with more. It is called in a signal's handler, and by one thread at a time.
+/// Records a [`Fault`], perhaps several times, each time with more. It is called in a signal's
+/// handler, and by one thread at a time.
 pub(crate) type Record = Box<dyn Fn(&Fault) + Send + Sync>;
 
 /// All that a handler has to know, put together before there are any.
@@ -80,7 +84,8 @@ static FIRST: OnceLock<libc::sighandler_t> = OnceLock::new();
 /// Whether some thread is recording. A second one is not waited for: it would be a wait in a handler.
 static RECORDING: AtomicBool = AtomicBool::new(false);
 
-/// Looks which handler the standard library has. Called before any code of the user's runs, which may install others.
+/// Records which handler the standard library has. Called before any code of the user's runs, which
+/// may install others.
 pub(crate) fn look_at_handlers() {
     FIRST.get_or_init(|| action(libc::SIGSEGV).map_or(libc::SIG_DFL, |action| action.sa_sigaction));
 }
@@ -166,7 +171,7 @@ struct Arrived {
 }
 
 impl Handlers {
-    /// What can be said of a fault of this process without a system call.
+    /// Describes a fault of this process as far as that takes no system call.
     fn fault(&self, arrived: &Arrived, pid: i32) -> Fault {
         let mut thread = [0; NAME];
         if self.own.is_main_thread() {
@@ -202,8 +207,9 @@ impl Handlers {
 
     /// Records the rest: the process ends of this fault.
     ///
-    /// After a stack overflow that is before the standard library says so, as it does not come back. A second frame above the one that
-    /// this handler is in may not fit on the alternate stack, so what is to happen at its abort has to be changed now.
+    /// After a stack overflow that is before the standard library says so, as it does not come
+    /// back. A second frame above the one that this handler is in may not fit on the alternate
+    /// stack, so what is to happen at its abort has to be changed now.
     fn finish(&self, mut fault: Fault) {
         fault.is_end = true;
         (self.record)(&fault);
@@ -220,7 +226,8 @@ impl Handlers {
         }
     }
 
-    /// Whether the handler before this one is that of the standard library, which mends nothing.
+    /// Returns true if the handler before this one is that of the standard library, which mends
+    /// nothing.
     fn is_first(&self, signal: c_int) -> bool {
         let previous = self.previous(signal).map(|previous| previous.sa_sigaction);
         matches!(signal, libc::SIGSEGV | libc::SIGBUS)
@@ -240,8 +247,8 @@ impl Handlers {
         }
     }
 
-    /// Lets happen what would have happened without this handler. `fault` is what was taken down of it, in the process where that is
-    /// done.
+    /// Lets happen what would have happened without this handler. `fault` is what was taken down of
+    /// it, in the process where that is done.
     fn pass_on(&self, arrived: &Arrived, fault: Option<Fault>) {
         let signal = arrived.signal;
         let Some(previous) = self.previous(signal) else {

@@ -1,10 +1,11 @@
-//! What lasts as long as the process. A checker of leaks (LeakSanitizer, valgrind) finds it from a static, so that it is none.
+//! Values that last as long as the process. A checker of leaks (`LeakSanitizer`, valgrind) finds it
+//! from a static, so that it is none.
 
 use core::ptr;
 use core::sync::atomic::AtomicPtr;
 use std::sync::{Mutex, PoisonError};
 
-/// Where everything lies. Nothing is ever read from there.
+/// Addresses of all that lasts. Nothing reads them.
 static ROOTS: Mutex<Vec<AtomicPtr<()>>> = Mutex::new(Vec::new());
 
 /// Lets `value` last as long as the process.
@@ -20,7 +21,8 @@ pub(crate) fn leak_text(text: String) -> &'static str {
     leak(Box::new(text)).as_str()
 }
 
-/// Keeps the place of what will be leaked later: not in a worker, which would have to copy the pages of the allocator for it.
+/// Keeps the address of a value that will be leaked later: not in a worker, which would have to
+/// copy the pages of the allocator for it.
 pub(crate) fn keep<T>(value: &T) {
     let place = AtomicPtr::new(ptr::from_ref(value).cast_mut().cast());
     let mut roots = ROOTS.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! What a process knows of itself without a system call, and what a fork does not inherit.
+//! Numbers that a process knows of itself without a system call, and that a fork does not inherit.
 
 use core::num::NonZeroUsize;
 use core::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
@@ -45,7 +45,8 @@ impl Unforked {
         let page = page.ok()?;
         // SAFETY: the page was just mapped, and all that the advice does is to make it zero in a forked process.
         unsafe { madvise(page, PAGE, MmapAdvise::MADV_WIPEONFORK) }.ok()?;
-        // SAFETY: it is zeroed, aligned, large enough and never unmapped, and nobody else knows of it.
+        // SAFETY: it is zeroed, aligned, large enough and never unmapped, and nobody else knows of
+        // it.
         Some(Self(unsafe { page.cast::<Own>().as_ref() }))
     }
 
@@ -66,7 +67,7 @@ impl Unforked {
         own.store(number, Ordering::Relaxed);
     }
 
-    /// The id of this process, without a system call; `None` where the number is 0.
+    /// Returns the id of this process, without a system call; `None` where the number is 0.
     pub(crate) fn pid(self) -> Option<i32> {
         let pid = self.0.pid.load(Ordering::Relaxed);
         (self.get() != 0).then_some(pid)
@@ -78,14 +79,16 @@ impl Unforked {
     }
 }
 
-/// A number that no other running thread of this process has. The main thread of a forked process has that of the forking thread.
+/// Returns a number that no other running thread of this process has. The main thread of a forked
+/// process has that of the forking thread.
 #[allow(
     clippy::useless_conversion,
     clippy::cast_possible_truncation,
     reason = "it has the width of an address"
 )]
 fn this_thread() -> usize {
-    // SAFETY: the call takes nothing, touches nothing and cannot fail. It reads a register (pthread_self(3)).
+    // SAFETY: the call takes nothing, touches nothing and cannot fail. It reads a register
+    // (pthread_self(3)).
     let thread = unsafe { libc::pthread_self() };
     thread as usize
 }

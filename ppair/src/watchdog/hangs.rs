@@ -17,12 +17,13 @@ const LOOKS: u32 = 4;
 /// How soon one that is silent is looked at once more, at the latest.
 const SECOND_LOOK: Duration = Duration::from_millis(500);
 
-/// What follows from a look at the worker's hearts.
+/// Consequence of a look at the worker's hearts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Judgement {
-    /// The worker has never sent a heartbeat, and half of its time is over: it is told so before it is ended.
+    /// The worker has never sent a heartbeat, and half of its time is over: it is told so before it
+    /// is ended.
     warns: bool,
-    /// What becomes of it.
+    /// The next step.
     then: Then,
 }
 

@@ -1,12 +1,14 @@
 //! Its first worker dies as the first argument says; the second one prints what it knows of that, and ends.
 //!
 //! The other arguments may be
-//! - `handled`: setup installs a handler for SIGSEGV that says so, mends the fault if it is the one of `mended`, and leaves all others
-//!   to the default action;
+//! - `handled`: setup installs a handler for SIGSEGV that says so, mends the fault if it is the one
+//!   of `mended`, and leaves all others to the default action;
 //! - `crash`: a panic of any thread ends the worker;
-//! - `filtered`: the thread that dies is behind a filter of system calls, which kills for any but those that a plain program makes then;
+//! - `filtered`: the thread that dies is behind a filter of system calls, which kills for any but
+//!   those that a plain program makes then;
 //! - `plain`: there is no pair, nor anything else of ppair's;
-//! - `color-eyre`, `own-hook`, `restored-hook`, `chained-hook`, `lost-hook`: what the worker does with the panic hook before.
+//! - `color-eyre`, `own-hook`, `restored-hook`, `chained-hook`, `lost-hook`: what the worker does
+//!   with the panic hook before.
 
 use std::arch::asm;
 use std::ffi::c_int;
@@ -175,7 +177,8 @@ fn in_thread(work: impl FnOnce() + Send + 'static) {
     drop(helper.spawn(work).expect("a thread").join());
 }
 
-/// Kills this thread's process for any system call from here on but those that a Rust program makes to say that it dies.
+/// Kills this thread's process for any system call from here on but those that a Rust program makes
+/// to say that it dies.
 fn filter() {
     const CALLS: [libc::c_long; 11] = [
         libc::SYS_write,

@@ -35,7 +35,7 @@ fn tell(event: &Event<'_>) {
 fn describe(death: &Death) -> String {
     death
         .to_string()
-        .split(" after")
+        .split(", ")
         .next()
         .unwrap_or_default()
         .to_owned()

@@ -1,5 +1,5 @@
-//! Its `setup` fails with the error that the first argument names, by the way that the second one names: `attribute` or `builder`. Each
-//! error has a cause.
+//! Its `setup` fails with the error that the first argument names, by the way that the second one
+//! names: `attribute` or `builder`. Each error has a cause.
 
 use std::borrow::Cow;
 use std::error::Error;

@@ -35,9 +35,10 @@ pub(crate) struct FaultNote {
     pub(crate) thread: Text<NAME>,
     /// Whether a thread's stack was too small.
     pub(crate) is_overflow: bool,
-    /// Whether the worker ends of this for certain, as far as its handler got.
+    /// True if the handler found that the worker ends of this for certain.
     pub(crate) is_end: bool,
-    /// When, on the clock that all processes of a machine share; 0 where the handler did not get so far.
+    /// When, on the clock that all processes of a machine share; 0 where the handler did not get so
+    /// far.
     pub(crate) at: Duration,
 }
 

@@ -37,7 +37,8 @@ pub(crate) struct Panic<'a> {
     /// The return addresses, as the program's file has them.
     pub(crate) backtrace: &'a [u64],
     pub(crate) pid: i32,
-    /// When, on the clock that all processes of a machine share; 0 as long as the hooks of the program have not returned.
+    /// When, on the clock that all processes of a machine share; 0 as long as the hooks of the
+    /// program have not returned.
     pub(crate) at: Duration,
 }
 

@@ -27,7 +27,8 @@ impl<T: HardState> Checkpoint<T> {
     /// [`SyncError::NoStore`] if checkpoints end with the pair, [`SyncError::Failed`] if the store fails meanwhile. The commit stays, and is stored later
     /// if that works again; whether it is already is not known.
     ///
-    /// [`SyncError::Commit`] with [`CommitError::Forked`](crate::CommitError::Forked) in a process that the program has forked.
+    /// [`SyncError::Commit`] with [`CommitError::Forked`](crate::CommitError::Forked) in a process
+    /// that the program has forked.
     pub fn sync(&self) -> Result<u64, SyncError> {
         let generation = self.generation();
         self.wait_for(generation)?;
