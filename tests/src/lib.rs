@@ -41,6 +41,7 @@ mod end;
 mod event;
 mod fixture;
 pub mod inject;
+pub mod lineage;
 mod manager;
 pub mod mapped;
 pub mod namespace;

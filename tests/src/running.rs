@@ -77,6 +77,14 @@ impl Running {
         self.take(next, "a line of stdout")
     }
 
+    /// The next line of standard output that comes within this time; `None` if none does.
+    pub fn stdout_line_within(&mut self, time: Duration) -> Option<String> {
+        match self.stdout.next(Instant::now() + time) {
+            Next::Line(line) => Some(line),
+            Next::Ended | Next::Late => None,
+        }
+    }
+
     /// The next line of standard error.
     ///
     /// # Panics

@@ -338,13 +338,12 @@ impl<D: Disk> Store for FileStore<D> {
     }
 
     fn save(&mut self, newest: &[Stored]) -> Result<(), StoreError> {
-        let mut opened = match self.opened.take() {
-            Some(opened) => opened,
-            None => {
-                let opened = self.open()?.0;
-                self.claim.is_first = false;
-                opened
-            }
+        let mut opened = if let Some(opened) = self.opened.take() {
+            opened
+        } else {
+            let (opened, _) = self.open()?;
+            self.claim.is_first = false;
+            opened
         };
         let saved = self.save_to(&mut opened, newest);
         self.opened = Some(opened);

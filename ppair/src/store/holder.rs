@@ -176,11 +176,11 @@ mod tests {
             program: "service".to_owned(),
         };
         let says = |holders: &[Holder], is_there| describe(Some(&signer), holders, |_| is_there);
-        let signed = "process 10 (service)";
-        assert_eq!(says(&[holder(10, 1, "service")], true), signed);
+        let named = "process 10 (service)";
+        assert_eq!(says(&[holder(10, 1, "service")], true), named);
         // Of the state's own file the keeper alone has the lock.
-        assert_eq!(says(&[holder(11, 10, KEEPER)], true), signed);
-        assert_eq!(says(&[], true), signed);
+        assert_eq!(says(&[holder(11, 10, KEEPER)], true), named);
+        assert_eq!(says(&[], true), named);
         let mut keeper = holder(11, 1, KEEPER);
         let said = says(&[holder(12, 1, "other"), keeper.clone()], false);
         assert!(

@@ -246,7 +246,7 @@ impl Watch {
                 Ok(true)
             }
             Err(StoreError::Held { holder }) => Err(StoreError::held(format_args!(
-                "{holder}, as {} was removed, moved or replaced: nothing is confirmed as long as that pair has the store;                  stop one of the two",
+                "{holder}, as {} was removed, moved or replaced: nothing is confirmed as long as that pair has the store; stop one of the two",
                 path.display()
             ))),
             Err(StoreError::Failed { reason } | StoreError::Unusable { reason }) => {

@@ -14,9 +14,9 @@ mod tables;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, ffi};
+use rusqlite::{Connection, OpenFlags, Transaction, ffi};
 
-use self::file::{Held, Identity};
+use self::file::{Held, Identity, Log};
 use self::tables::Opening;
 use super::claim::Claim;
 use super::saved::{Row, Saved};
@@ -46,6 +46,8 @@ struct Open {
     connection: Connection,
     database: Identity,
     log: Identity,
+    /// Whether the log could not be emptied the last time.
+    keeps_log: bool,
 }
 
 impl SqliteStore {
@@ -64,17 +66,27 @@ impl SqliteStore {
         Self { claim, ..self }
     }
 
-    /// Does it with the open database, which is opened anew after anything has failed.
+    /// Does it in a transaction of the open database, in which no other pair has it. The database is opened anew after anything has failed.
     fn with<T>(
         &mut self,
-        act: impl FnOnce(&mut Connection, &Claim) -> Result<T, StoreError>,
+        act: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let mut open = match self.open.take() {
             Some(open) => open,
             None => self.open()?,
         };
         let done = self.verify(&open).and_then(|()| {
-            let done = act(&mut open.connection, &self.claim)?;
+            let path = file::log(&self.path);
+            let mut log = Log {
+                path: &path,
+                identity: open.log,
+                is_kept: open.keeps_log,
+            };
+            let done = tables::within(&mut open.connection, &mut log, |transaction| {
+                tables::check(transaction, &self.claim)?;
+                act(transaction).map_err(|error| classify(&error))
+            })?;
+            open.keeps_log = log.is_kept;
             // What was written to a file without a name is lost.
             self.verify(&open)?;
             Ok(done)
@@ -116,17 +128,21 @@ impl SqliteStore {
             connection
                 .busy_timeout(PATIENCE)
                 .map_err(|error| classify(&error))?;
-            tables::prepare(&mut connection, &self.claim, opening)?;
-            tables::empty_log(&connection, PATIENCE);
-            Ok(connection)
+            let path = file::log(&self.path);
+            let mut log = Log {
+                path: &path,
+                identity: None,
+                is_kept: false,
+            };
+            tables::prepare(&mut connection, &mut log, &self.claim, opening)?;
+            Ok(Open {
+                connection,
+                database,
+                log: log.identity,
+                keeps_log: log.is_kept,
+            })
         };
-        let connection = connect().map_err(|error| self.explain(error))?;
-        let log = file::identity(&file::log(&self.path))?;
-        let open = Open {
-            connection,
-            database,
-            log,
-        };
+        let open = connect().map_err(|error| self.explain(error))?;
         self.verify(&open)?;
         if !file::has_open(database, self.held.as_ref()) {
             return Err(self.is_lost("was replaced while it was opened"));
@@ -165,14 +181,14 @@ impl SqliteStore {
 
     /// Whether the files still have the names that they were opened by.
     fn verify(&self, open: &Open) -> Result<(), StoreError> {
+        match file::identity(&self.path)? {
+            found if found == open.database => {}
+            Some(_) => return Err(self.is_lost("was replaced by another one")),
+            None => return Err(self.is_lost("was removed or moved")),
+        }
         let log = file::log(&self.path);
-        for (path, opened) in [(&self.path, open.database), (&log, open.log)] {
-            if file::identity(path)? != opened {
-                return Err(StoreError::failed(format_args!(
-                    "{} was removed, moved or replaced while it was in use",
-                    shown(path)
-                )));
-            }
+        if file::identity(&log)? != open.log {
+            return Err(file::lost(&log));
         }
         Ok(())
     }
@@ -201,8 +217,7 @@ impl Store for SqliteStore {
     }
 
     fn load(&mut self) -> Result<Vec<Stored>, StoreError> {
-        let rows =
-            self.with(|connection, _| tables::read(connection).map_err(|error| classify(&error)))?;
+        let rows = self.with(tables::read)?;
         rows.into_iter()
             .collect::<Result<_, _>>()
             .map_err(|error| self.explain(error))
@@ -215,40 +230,15 @@ impl Store for SqliteStore {
         let changed = self.saved.changed(newest);
         let rows = changed.iter().map(|stored| Row::of(stored, LIMIT));
         let rows = rows.collect::<Result<Vec<_>, _>>()?;
-        self.with(|connection, claim| {
-            in_transaction(connection, claim, |transaction| {
-                tables::write(transaction, &rows)
-            })
-        })?;
+        self.with(|transaction| tables::write(transaction, &rows))?;
         self.saved.remember(&changed);
         Ok(())
     }
 
     fn set_aside(&mut self, stored: &Stored) -> Result<(), StoreError> {
         let row = Row::of(stored, LIMIT)?;
-        self.with(|connection, claim| {
-            in_transaction(connection, claim, |transaction| {
-                tables::set_aside(transaction, &row)
-            })
-        })
+        self.with(|transaction| tables::set_aside(transaction, &row))
     }
-}
-
-/// Writes in a transaction in which no other pair has the database, and brings it into the database's own file.
-fn in_transaction(
-    connection: &mut Connection,
-    claim: &Claim,
-    write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
-) -> Result<(), StoreError> {
-    let of = |error: rusqlite::Error| classify(&error);
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(of)?;
-    tables::check(&transaction, claim)?;
-    write(&transaction).map_err(of)?;
-    transaction.commit().map_err(of)?;
-    tables::empty_log(connection, PATIENCE);
-    Ok(())
 }
 
 /// What an error of SQLite's means to the pair.

@@ -236,11 +236,11 @@ fn a_file_that_vanished_is_no_success() {
     for victim in [path.clone(), file::log(&path)] {
         fs::remove_file(&victim).unwrap();
         let error = failed(store.save(&both));
-        let expected = format!(
-            "{} was removed, moved or replaced while it was in use",
-            victim.display()
+        let victim = victim.display().to_string();
+        assert!(
+            error.contains(&victim) && error.contains("was removed"),
+            "{error}"
         );
-        assert_eq!(error, expected);
         store.save(&both).unwrap();
         let mut found = ready(&path).load().unwrap();
         found.reverse();

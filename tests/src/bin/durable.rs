@@ -1,10 +1,14 @@
 //! Commits durably from two threads as fast as it can, and prints each number that is stored by then: from there on it is promised. What a state is follows from
 //! its number, so a mixture of two is found out. With the argument `big` it is a big one, of which each commit changes a few places.
+//!
+//! With the argument `lineage` the number belongs to a line, which begins with the store, and a commit that is not stored does not end the program.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::process::exit;
 use std::thread;
 
 use ppair::{Checkpoint, Config, HardState, Pair};
+use ppair_tests::lineage::Line;
 
 const ROWS: usize = 9_000;
 
@@ -96,7 +100,34 @@ fn run<const N: usize>() {
     });
 }
 
+fn run_line() {
+    let mut pair = Pair::new(Config::new());
+    let line = pair.prepare::<Checkpoint<Line>>();
+    let worker = pair.start();
+    let line = line.enter(&worker);
+    let Line { lineage, number } = line.load();
+    println!("begin {lineage} {number}");
+    // One that no other process draws.
+    let drawn = RandomState::new().hash_one(std::process::id()).max(1);
+    loop {
+        let confirmed = line.update_durable(|line| {
+            if line.lineage == 0 {
+                line.lineage = drawn;
+            }
+            line.number += 1;
+            *line
+        });
+        match confirmed {
+            Ok(Line { lineage, number }) => println!("stored {lineage} {number}"),
+            Err(error) => println!("failed {error}"),
+        }
+    }
+}
+
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some("lineage") {
+        return run_line();
+    }
     if std::env::args().nth(1).as_deref() == Some("big") {
         run::<ROWS>();
     } else {

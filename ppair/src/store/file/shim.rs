@@ -44,6 +44,9 @@ struct Inode {
     changes: Vec<(Change, Fate)>,
 }
 
+/// What somebody else does on the disk.
+pub(super) type Act = fn(&Shim);
+
 /// An open file. It is locked as long as it, and not a copy, is there.
 pub(super) type Handle = Rc<usize>;
 
@@ -55,7 +58,7 @@ struct World {
     /// Whether two files cannot change names.
     cannot_exchange: bool,
     /// What somebody else does in front of an operation that changes something.
-    interruption: Option<(usize, fn(&Shim))>,
+    interruption: Option<(usize, Act)>,
     now: BTreeMap<PathBuf, usize>,
     durable: BTreeMap<PathBuf, usize>,
     renamings: Vec<Renaming>,
@@ -91,7 +94,7 @@ impl Shim {
     }
 
     /// Somebody else does this in front of the operation that changes something after `after` others have.
-    pub(super) fn interrupt(&self, after: usize, act: fn(&Self)) {
+    pub(super) fn interrupt(&self, after: usize, act: Act) {
         self.0.borrow_mut().interruption = Some((after, act));
     }
 

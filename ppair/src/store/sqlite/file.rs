@@ -66,6 +66,38 @@ pub(super) fn has_open(identity: Identity, held: Option<&Held>) -> bool {
     })
 }
 
+/// The log that a connection writes into, as far as it has its name.
+pub(super) struct Log<'a> {
+    pub(super) path: &'a Path,
+    /// Which file it is; `None` if that is not known yet.
+    pub(super) identity: Identity,
+    /// Whether this connection could not empty it the last time, as somebody reads.
+    pub(super) is_kept: bool,
+}
+
+impl Log<'_> {
+    /// Returns true if nothing is in it. In a transaction of the connection, which has it open then.
+    pub(super) fn is_empty(&mut self) -> Result<bool, StoreError> {
+        let found = look(self.path)?;
+        let identity = found.as_ref().map(|found| (found.dev(), found.ino()));
+        if self.identity.is_none() && has_open(identity, None) {
+            self.identity = identity;
+        }
+        match found {
+            Some(found) if identity == self.identity => Ok(found.len() == 0),
+            _ => Err(lost(self.path)),
+        }
+    }
+}
+
+/// A file lost its name while SQLite used it.
+pub(super) fn lost(path: &Path) -> StoreError {
+    StoreError::failed(format_args!(
+        "{} was removed, moved or replaced while it was in use",
+        path.display()
+    ))
+}
+
 /// SQLite's write-ahead log of a database.
 pub(super) fn log(path: &Path) -> PathBuf {
     beside(path, "-wal")

@@ -2,10 +2,14 @@
 
 use core::fmt::Display;
 use core::time::Duration;
+use std::thread;
+use std::time::Instant;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
-use super::classify;
+use super::file::Log;
+use super::{PATIENCE, classify};
 use crate::state::stored::Stored;
 use crate::store::StoreError;
 use crate::store::claim::{Claim, taken_over};
@@ -70,6 +74,7 @@ pub(super) enum Opening {
 /// Makes a connection one that commits to the disk, and the tables if there are none, and claims them.
 pub(super) fn prepare(
     connection: &mut Connection,
+    log: &mut Log<'_>,
     claim: &Claim,
     opening: Opening,
 ) -> Result<(), StoreError> {
@@ -77,6 +82,10 @@ pub(super) fn prepare(
     if connection.is_readonly("main").map_err(of)? {
         return Err(StoreError::unusable("the file may not be written"));
     }
+    // It would bring whatever is in the log then into this database.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        .map_err(of)?;
     let mode: String = connection
         .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
         .map_err(of)?;
@@ -88,21 +97,67 @@ pub(super) fn prepare(
     connection
         .execute_batch("PRAGMA synchronous = FULL")
         .map_err(of)?;
-    // The lock is taken before anything is looked at, so that nobody makes the tables in between.
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(of)?;
-    transaction.execute_batch(CREATE).map_err(of)?;
-    check_format(&transaction)?;
-    for statement in [WRITE, SET_ASIDE, READ, CLAIM, HOLDER] {
-        transaction.prepare(statement).map_err(of)?;
-    }
-    if opening == Opening::Again {
-        check(&transaction, claim)?;
-    }
-    let values = [&claim.token, &claim.signer.shown()];
-    transaction.execute(CLAIM, values).map_err(of)?;
-    transaction.commit().map_err(of)
+    within(connection, log, |transaction| {
+        transaction.execute_batch(CREATE).map_err(of)?;
+        check_format(transaction)?;
+        for statement in [WRITE, SET_ASIDE, READ, CLAIM, HOLDER] {
+            transaction.prepare(statement).map_err(of)?;
+        }
+        if opening == Opening::Again {
+            check(transaction, claim)?;
+        }
+        let values = [&claim.token, &claim.signer.shown()];
+        transaction.execute(CLAIM, values).map(drop).map_err(of)
+    })
+}
+
+/// How long another connection's log is waited for.
+const PATIENCE_FOR_LOG: Duration = Duration::from_millis(300);
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Does it in a transaction that sees nothing but the database's own file, and brings what was written into it.
+///
+/// The lock of writers is taken before anything is looked at, so that nobody makes the tables in between. The log is found by its name: another
+/// connection, whose database was just moved away from that path, may have written into it what belongs there. Such a log is empty within moments.
+/// One that is not is this database's, and was left by a crash, or is kept by a reader.
+pub(super) fn within<T>(
+    connection: &mut Connection,
+    log: &mut Log<'_>,
+    act: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let of = |error: rusqlite::Error| classify(&error);
+    let begin = Instant::now();
+    let done = loop {
+        // Pages of the last transaction are believed as long as nothing is in the log since. Another pair that had the database elsewhere has used
+        // another log.
+        connection
+            .execute_batch("PRAGMA shrink_memory")
+            .map_err(of)?;
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(of)?;
+        if log.is_empty()? || log.is_kept || begin.elapsed() >= PATIENCE_FOR_LOG {
+            let done = act(&transaction)?;
+            transaction.commit().map_err(of)?;
+            break done;
+        }
+        drop(transaction);
+        thread::sleep(PAUSE);
+    };
+    empty_log(connection, log.is_kept);
+    log.is_kept = !log.is_empty()?;
+    Ok(done)
+}
+
+/// How long others are waited for before the log is emptied, and how long if that was in vain the last time: somebody reads on and on.
+const PATIENCE_FOR_READERS: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(10)];
+
+/// Brings what the log holds into the database, so that it is whole without its log wherever its file is moved. Not as long as somebody reads
+/// what was there before: what is committed is safe beside the log too.
+fn empty_log(connection: &Connection, is_kept: bool) {
+    let _ = connection.busy_timeout(PATIENCE_FOR_READERS[usize::from(is_kept)]);
+    let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    let _ = connection.busy_timeout(PATIENCE);
 }
 
 /// Makes sure that no other pair has claimed the tables, for as long as the transaction lasts.
@@ -117,14 +172,6 @@ pub(super) fn check(transaction: &Transaction<'_>, claim: &Claim) -> Result<(), 
             "the row that says whose the database is is gone from ppair_holder: restart this pair to go on with what is there",
         )),
     }
-}
-
-/// Brings what the log holds into the database, so that it is whole without its log wherever its file is moved. Not as long as somebody reads
-/// what was there before, and it waits for nobody: what is committed is safe beside the log too.
-pub(super) fn empty_log(connection: &Connection, patience: Duration) {
-    let _ = connection.busy_timeout(Duration::ZERO);
-    let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-    let _ = connection.busy_timeout(patience);
 }
 
 fn check_format(transaction: &Transaction<'_>) -> Result<(), StoreError> {
@@ -150,9 +197,9 @@ fn check_format(transaction: &Transaction<'_>) -> Result<(), StoreError> {
 
 /// Each checkpoint of the table, or why it is none.
 pub(super) fn read(
-    connection: &mut Connection,
+    transaction: &Transaction<'_>,
 ) -> rusqlite::Result<Vec<Result<Stored, StoreError>>> {
-    let mut statement = connection.prepare(READ)?;
+    let mut statement = transaction.prepare(READ)?;
     let mut rows = statement.query([])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {

@@ -132,7 +132,7 @@ fn a_save_is_confirmed_only_if_the_path_leads_to_what_was_written() {
         },
         |shim| {
             shim.remove(Path::new("/folder/store"))
-                .expect("it is there")
+                .expect("it is there");
         },
         |shim| {
             let (path, away) = (Path::new("/folder/store"), Path::new("/folder/away"));
@@ -203,10 +203,10 @@ fn an_old_file_with_a_second_name_is_never_gone_on_from() {
     store.save(&states(1)).expect("there is space");
     let second = folder.path().join("second");
     fs::hard_link(&path, &second).expect("made");
-    let big = [Stored::of(&[2_u64; 9000], 2)];
+    let big = vec![Stored::of(&[2_u64; 2000], 2); 5];
     store.save(&big).expect("there is space");
     drop(store);
     let error = reason(on_disk(&second).load().expect_err("it is an old one"));
     assert!(error.contains("a newer file"), "{error}");
-    assert_eq!(on_disk(&path).load(), Ok(big.to_vec()));
+    assert_eq!(on_disk(&path).load(), Ok(big));
 }
