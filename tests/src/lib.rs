@@ -66,6 +66,13 @@ pub mod subject;
 mod terminal;
 pub mod upgrade;
 
+/// The schemes of stores that have a path of their own, as far as the tests are built with them.
+pub const FILE_SCHEMES: &[&str] = if cfg!(feature = "full") {
+    &["file", "sqlite"]
+} else {
+    &["file"]
+};
+
 pub use end::{End, stdout_lines};
 pub use event::Event;
 pub use fixture::Fixture;

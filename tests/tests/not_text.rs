@@ -6,7 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use ppair_tests::stored::{count, stop, tell};
-use ppair_tests::{Fixture, Scratch};
+use ppair_tests::{FILE_SCHEMES, Fixture, Scratch};
 
 const STORED: &str = env!("CARGO_BIN_EXE_stored");
 
@@ -43,7 +43,7 @@ fn stores(folder: &Path) -> Vec<Vec<u8>> {
 
 #[test]
 fn a_store_is_at_that_very_path() {
-    for scheme in ["file", "sqlite"] {
+    for scheme in FILE_SCHEMES {
         let folder = Scratch::new();
         let path = folder.path().as_os_str().as_bytes();
         let store = |end: &[u8]| bytes(&[scheme.as_bytes(), b":", path, b"/x", end]);
@@ -64,7 +64,7 @@ fn a_store_is_at_that_very_path() {
 fn a_relative_path_begins_in_the_folder_of_the_start() {
     let folder = Scratch::new();
     let elsewhere = Scratch::new();
-    for scheme in ["file", "sqlite"] {
+    for scheme in FILE_SCHEMES {
         for name in [&b"a\xfe"[..], b"a\xfd"] {
             let here = folder.join(scheme).join(OsStr::from_bytes(name));
             fs::create_dir_all(&here).expect("a folder");
@@ -94,7 +94,11 @@ fn what_has_to_be_text_is_refused() {
         (
             "PPAIR_STORE",
             b"postgres://h/\xfe",
-            "in UTF-8, behind `postgres:`",
+            if cfg!(feature = "full") {
+                "in UTF-8, behind `postgres:`"
+            } else {
+                "feature `postgres`"
+            },
         ),
         ("PPAIR_STORE", b"\xfe", "expected `memory`"),
         ("PPAIR_STORE", b"\xfe:/x", "expected `memory`"),

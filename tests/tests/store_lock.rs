@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use ppair_tests::stored::{count, keeper_of, stop, tell};
-use ppair_tests::{Fixture, Running, Scratch, Shortage, eventually, is_alive, is_stopped, value};
+use ppair_tests::{
+    FILE_SCHEMES, Fixture, Running, Scratch, Shortage, eventually, is_alive, is_stopped, value,
+};
 
 const STORED: &str = env!("CARGO_BIN_EXE_stored");
 const SOON: Duration = Duration::from_secs(20);
@@ -89,6 +91,7 @@ fn without_its_lock_file_a_store_is_held_all_the_same() {
     }
 }
 
+#[cfg(feature = "full")]
 #[test]
 fn a_database_without_its_lock_file_is_never_confirmed_by_two() {
     let folder = Scratch::new();
@@ -125,7 +128,7 @@ fn a_database_without_its_lock_file_is_never_confirmed_by_two() {
 #[test]
 fn a_pair_whose_folder_was_moved_confirms_nothing_until_it_is_back() {
     let scratch = Scratch::new();
-    for scheme in ["file", "sqlite"] {
+    for scheme in FILE_SCHEMES {
         let (folder, away) = (scratch.join(scheme), scratch.join("away"));
         fs::create_dir(&folder).expect("made");
         let store = format!("{scheme}:{}", folder.join("state").display());
@@ -166,7 +169,7 @@ fn a_pair_whose_folder_was_moved_confirms_nothing_until_it_is_back() {
 #[test]
 fn a_pair_whose_file_was_replaced_confirms_nothing_until_it_is_back() {
     let scratch = Scratch::new();
-    for scheme in ["file", "sqlite"] {
+    for scheme in FILE_SCHEMES {
         let (file, away) = (scratch.join(scheme), scratch.join("away"));
         let store = format!("{scheme}:{}", file.display());
         let (mut pair, _) = start(&store);
@@ -199,7 +202,7 @@ fn a_pair_whose_file_was_replaced_confirms_nothing_until_it_is_back() {
 #[test]
 fn a_file_that_was_removed_is_made_anew_by_the_pair_that_has_it() {
     let scratch = Scratch::new();
-    for scheme in ["file", "sqlite"] {
+    for scheme in FILE_SCHEMES {
         let file = scratch.join(scheme);
         let store = format!("{scheme}:{}", file.display());
         let (mut pair, _) = start(&store);
@@ -287,7 +290,7 @@ fn who_holds_a_store_is_looked_up_among_the_living() {
 #[test]
 fn a_strangers_file_at_the_locks_path_is_left_alone() {
     let scratch = Scratch::new();
-    for scheme in ["file", "sqlite"] {
+    for scheme in FILE_SCHEMES {
         let file = scratch.join("Cargo");
         let store = format!("{scheme}:{}", file.display());
         fs::write(lock_of(&file), "precious\n").expect("written");
@@ -305,7 +308,7 @@ fn a_strangers_file_at_the_locks_path_is_left_alone() {
 #[test]
 fn each_file_is_its_owners_alone_whatever_the_umask() {
     let scratch = Scratch::new();
-    for scheme in ["file", "sqlite"] {
+    for scheme in FILE_SCHEMES {
         let folder = scratch.join(scheme);
         fs::create_dir(&folder).expect("made");
         let store = format!("{scheme}:{}", folder.join("state").display());
