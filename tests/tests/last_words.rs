@@ -51,7 +51,7 @@ fn printed(end: &End) -> Vec<String> {
         let words: Vec<&str> = line.split(' ').filter(|part| !is_number(part)).collect();
         words.join(" ")
     };
-    lines.map(|line| without_numbers(&line)).collect()
+    lines.map(without_numbers).collect()
 }
 
 #[test]
