@@ -16,6 +16,7 @@ use crate::state::checkpoint;
 use crate::state::segment::Segment;
 use crate::sys::fork::{Side, fork};
 use crate::sys::process::Alone;
+use crate::sys::tether::Tether;
 use crate::sys::{children, clock, process, signal, wait};
 use crate::watchdog::driver::{Equipment, Image, Running, WatchDog};
 use crate::worker::{Worker, hold_on_to};
@@ -79,6 +80,14 @@ fn try_to_repair() {
     if degraded.has_children() || process::holds_record_locks() || process::has_timers() {
         return;
     }
+    if !degraded.is_whole() {
+        // It stays what it is, as long as it lives.
+        *guard = None;
+        say(&Say::Warning {
+            reason: "the program has closed descriptors that are ppair's, so it does not become a pair again; close no descriptor that the program has not opened",
+        });
+        return;
+    }
     // This thread goes from here to the fork without starting another.
     let Some(alone) = Alone::look() else { return };
     if degraded.repair(alone) {
@@ -87,6 +96,16 @@ fn try_to_repair() {
 }
 
 impl Degraded {
+    /// Returns true if all is there that a pair consists of: the program runs in this process, and may have closed it.
+    fn is_whole(&self) -> bool {
+        let Equipment {
+            tether, keeping, ..
+        } = self.equipment;
+        self.segment.file().owned().is_there()
+            && tether.as_ref().is_none_or(Tether::is_there)
+            && keeping.is_none_or(Keeping::is_there)
+    }
+
     /// Whether the program has children of its own, which its forked self would not have.
     fn has_children(&self) -> bool {
         let keeper = self.equipment.keeping.map_or(0, Keeping::pid);
@@ -137,6 +156,8 @@ impl Degraded {
 
     /// The parent: the watch dog again.
     fn watch_over(&self, alone: Alone, watchdog: i32, worker: i32, incarnation: u32) -> ! {
+        // If it is refused, a line of the log may be this process's end.
+        let _ = signal::be_quiet();
         let since = clock::now();
         self.segment.follow(incarnation);
         say(&Say::Repaired {

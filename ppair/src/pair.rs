@@ -19,7 +19,7 @@ use crate::resume::{Baton, Relay, Resumed};
 use crate::state::segment::{RegionSpec, Segment};
 use crate::state::stored::Stored;
 use crate::sys::process::{self, Alone};
-use crate::sys::stderr;
+use crate::sys::{Errno, signal, stderr};
 use crate::watchdog::driver::{Equipment, Image, WatchDog};
 use crate::watchdog::manager::Manager;
 use crate::worker::{Beginning, Contact, Room, Worker};
@@ -127,6 +127,7 @@ impl Pair {
                  twice",
             );
         }
+        stderr::begin();
         // First, so that its variable is gone from the environment.
         let resumed = Resumed::take()
             .unwrap_or_else(|errno| fail("cannot take over the pair of this process", errno));
@@ -253,6 +254,8 @@ impl Pair {
         else {
             refuse(reason)
         };
+        // If it is refused, a line of the log may be the end of this process.
+        let _ = signal::be_quiet();
         let later = format!("{reason}; the worker goes on, and setup is tried again when it dies");
         say(&Say::Warning { reason: &later });
         // The relay, the tether and the segment last as long as the process; this is its last function.
@@ -392,6 +395,16 @@ impl<S: 'static> Pair<S> {
             .collect();
         // What `setup` has printed without a line feed would otherwise be printed by every worker.
         let _ = std::io::stdout().flush();
+        // What the pair itself writes from here on may fail, and is not to end the program without a word.
+        let mask = signal::be_quiet()
+            .unwrap_or_else(|errno| fail("cannot block the signals of a write", errno));
+        stderr::prepare();
+        if resumed.as_ref().is_some_and(|resumed| !resumed.is_whole()) {
+            fail(
+                "cannot take over the pair of this process: `setup` has closed descriptors that it has not opened",
+                Errno::EBADF,
+            );
+        }
         let file_is_new = resumed.is_none();
         let ((segment, keeping), resumed) = if let Some(resumed) = resumed {
             let Resumed {
@@ -408,7 +421,6 @@ impl<S: 'static> Pair<S> {
         };
         let room = Room::new();
         last_words::leave_of_panics(segment, options.thread_panic, room.unforked());
-        stderr::prepare();
         if file_is_new {
             start::say_unwanted(segment);
         }
@@ -429,11 +441,15 @@ impl<S: 'static> Pair<S> {
                 manager: Some(Box::leak(Box::new(manager))),
                 is_alone: true,
             };
+            signal::end_quiet();
+            if let Err(errno) = signal::set_mask(mask) {
+                fail("cannot give the program its signals back", errno);
+            }
             return start::enter(room, beginning, segment, options, contact);
         }
         let alone = only_one_thread();
         let (world, tether, watchdog) = match resumed {
-            None => (World::enter(), start::make_tether(&options), None),
+            None => (World::enter(mask), start::make_tether(&options), None),
             Some((baton, tether)) => {
                 if let Some(tether) = tether.as_ref().filter(|_| options.ends_with_watchdog()) {
                     tether.prepare_end_again(options.grace());

@@ -1,7 +1,5 @@
 //! What a pair needs before its first worker, and what makes a worker of a process. A part of `pair`.
 
-use std::os::fd::OwnedFd;
-
 use super::{fail, only_one_thread, refuse};
 use crate::config::Options;
 use crate::event::Event as Say;
@@ -15,6 +13,7 @@ use crate::state::restored::{self, Restored};
 use crate::state::segment::{Given, RegionSpec, Segment};
 use crate::state::stored::Stored;
 use crate::sys::Errno;
+use crate::sys::memory::MemoryFile;
 use crate::sys::tether::Tether;
 use crate::watchdog::manager::Manager;
 use crate::worker::{Beginning, Contact, Room, Worker};
@@ -118,7 +117,7 @@ fn check_names(specs: &[RegionSpec]) {
 pub(super) fn adopt(
     options: &Options,
     specs: Vec<RegionSpec>,
-    file: OwnedFd,
+    file: MemoryFile,
     keeping: Option<Adopted>,
 ) -> Ground {
     // What the pair was given is in there.

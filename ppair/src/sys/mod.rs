@@ -16,6 +16,7 @@ pub(crate) mod futex;
 pub(crate) mod memory;
 pub(crate) mod notify;
 pub(crate) mod oom_score;
+pub(crate) mod owned;
 pub(crate) mod process;
 pub(crate) mod random;
 pub(crate) mod signal;

@@ -1,6 +1,7 @@
 //! Signals: the saved world of the program's start, the set that the watch dog waits for, and the wait itself.
 
 use core::mem::MaybeUninit;
+use core::sync::atomic::{AtomicI32, Ordering};
 use core::time::Duration;
 
 use nix::libc;
@@ -9,7 +10,7 @@ use super::Errno;
 
 pub(crate) use libc::{
     SIGABRT, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP,
-    SIGUSR1, SIGUSR2, SIGWINCH,
+    SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH, SIGXFSZ,
 };
 
 /// The name of a signal, as in `SIGSEGV`, without allocating; real-time and unknown ones have a number only.
@@ -73,6 +74,76 @@ pub(crate) fn block(set: Set) -> Result<Set, Errno> {
 #[inline]
 pub(crate) fn set_mask(set: Set) -> Result<Set, Errno> {
     change_mask(libc::SIG_SETMASK, set)
+}
+
+/// What the kernel sends to a process for its own write: to a pipe that nobody reads, beyond the limit of file sizes, to a
+/// terminal that is another group's. Where they are blocked, the first two are errors and nothing else, and the third one
+/// is not sent: the line is written.
+const OF_WRITES: Set = Set::of(&[SIGPIPE, SIGXFSZ, SIGTTOU]);
+
+/// The process that has them blocked as long as it lives; 0 if none has. A child finds another process's id here, and need not write
+/// to this page.
+static QUIET: AtomicI32 = AtomicI32::new(0);
+
+/// What a write can bring about is an error in this process from here on. Returns the mask from before.
+pub(crate) fn be_quiet() -> Result<Set, Errno> {
+    let before = block(OF_WRITES)?;
+    QUIET.store(super::process::pid(), Ordering::Relaxed);
+    Ok(before)
+}
+
+/// Before the signals of [`be_quiet`] are let in again in this very process: those that it has brought upon itself are dropped.
+pub(crate) fn end_quiet() {
+    QUIET.store(0, Ordering::Relaxed);
+    drop_those_of_writes(Set(0));
+}
+
+/// Runs `write`, where what a write can bring about is an error and nothing else.
+pub(crate) fn quietly<T>(write: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
+    if QUIET.load(Ordering::Relaxed) == super::process::pid() {
+        return write();
+    }
+    without_those_of_writes(write)
+}
+
+/// As [`quietly`], in a process that is not quiet by itself.
+pub(crate) fn without_those_of_writes<T>(
+    write: impl FnOnce() -> Result<T, Errno>,
+) -> Result<T, Errno> {
+    let before = block(OF_WRITES)?;
+    // Those that were blocked before are the program's own, and so is one that is pending.
+    let own = if before.0 & OF_WRITES.0 == 0 {
+        Set(0)
+    } else {
+        pending().unwrap_or(OF_WRITES)
+    };
+    let result = write();
+    if matches!(result, Err(Errno::EPIPE | Errno::EFBIG)) {
+        drop_those_of_writes(own);
+    }
+    // It was the mask until now, so it cannot be refused.
+    let _ = set_mask(before);
+    result
+}
+
+/// Drops what is pending of [`OF_WRITES`], but for `own`.
+#[cold]
+fn drop_those_of_writes(own: Set) {
+    let brought = Set(OF_WRITES.0 & !own.0);
+    for _ in 0..OF_WRITES.0.count_ones() {
+        if brought.0 == 0 || !matches!(wait(brought, Some(Duration::ZERO)), Ok(Some(_))) {
+            return;
+        }
+    }
+}
+
+/// The signals that are pending.
+fn pending() -> Result<Set, Errno> {
+    let mut pending = 0_u64;
+    // SAFETY: `pending` is writable and as long as said.
+    let result =
+        unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut pending, size_of::<u64>()) };
+    Errno::result(result).map(|_| Set(pending))
 }
 
 /// Stops this process as a terminal's `^Z` does, until somebody continues it. SIGTSTP is blocked before and afterwards, and has its default
@@ -184,12 +255,7 @@ pub(crate) fn wait(set: Set, timeout: Option<Duration>) -> Result<Option<Taken>,
 /// As [`wait`] without waiting, where that fails: who has sent the signal is not known, and two of a number are one. It is taken by ignoring it
 /// for a moment. SIGCHLD is left as it is: ignored, it would take the children along.
 pub(crate) fn take_pending(set: Set) -> Result<Option<Taken>, Errno> {
-    let mut pending = 0_u64;
-    // SAFETY: `pending` is writable and as long as said.
-    let result =
-        unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut pending, size_of::<u64>()) };
-    Errno::result(result)?;
-    let pending = Set(pending & set.0);
+    let pending = Set(pending()?.0 & set.0);
     let Some(signal) = (1..=64).find(|&signal| pending.has(signal) && signal != SIGCHLD) else {
         return Ok(None);
     };

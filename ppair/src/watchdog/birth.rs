@@ -177,6 +177,7 @@ impl WatchDog {
                 self.complain("prctl", errno);
             }
         }
+        signal::end_quiet();
         // Nobody else is left to serve, so it goes on anyway.
         self.leave_world();
     }

@@ -384,6 +384,7 @@ impl WatchDog {
 
     pub(super) fn on_signal(&mut self, taken: signal::Taken) -> Option<Role> {
         if taken.signal == SIGCHLD {
+            self.kept.is_woken = true;
             return None;
         }
         let shared = World::reaches_group(taken, self.leads_session)
