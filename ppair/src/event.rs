@@ -22,7 +22,8 @@ pub enum Next {
     Stop,
     /// The program ends with exit status 70: the restart budget is spent, or there were too many deaths.
     GiveUp,
-    /// `fork` fails, so the watch dog serves as the worker.
+    /// `fork` fails, so the watch dog serves as the worker. The line of the log is written before
+    /// the fork, so there it is `next=restart`, followed by `event=degraded`.
     Degrade,
 }
 

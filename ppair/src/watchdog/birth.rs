@@ -63,6 +63,7 @@ impl WatchDog {
             }
             Ok(Side::Parent(pid)) => {
                 let since = clock::now();
+                self.announce_start(pid);
                 // The new worker usually waits for this very processor, and what is left to do here (to say that it was started, and why) can wait for it.
                 process::give_way();
                 self.begin_watch(Running { pid, since });
