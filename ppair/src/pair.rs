@@ -5,7 +5,6 @@ mod start;
 use core::fmt::Display;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, Ordering};
-use std::io::Write;
 use std::panic::{self, AssertUnwindSafe};
 
 use crate::config::{Config, Options};
@@ -254,6 +253,8 @@ impl Pair {
         else {
             refuse(reason)
         };
+        // The next image of this process does not have it.
+        process::flush_streams();
         // If it is refused, a line of the log may be the end of this process.
         let _ = signal::be_quiet();
         let later = format!("{reason}; the worker goes on, and setup is tried again when it dies");
@@ -393,8 +394,8 @@ impl<S: 'static> Pair<S> {
             .into_iter()
             .map(|(_, spec)| spec)
             .collect();
-        // What `setup` has printed without a line feed would otherwise be printed by every worker.
-        let _ = std::io::stdout().flush();
+        // What `setup` has printed and is buffered would otherwise be printed by every worker.
+        process::flush_streams();
         // What the pair itself writes from here on may fail, and is not to end the program without a word.
         let mask = signal::be_quiet()
             .unwrap_or_else(|errno| fail("cannot block the signals of a write", errno));
@@ -509,9 +510,16 @@ fn refuse(reason: &str) -> ! {
 }
 
 /// Ends the program: the system refuses something that a pair cannot do without.
-fn fail(what: &str, errno: crate::sys::Errno) -> ! {
+fn fail(what: &str, errno: Errno) -> ! {
+    let then = match errno {
+        Errno::EFBIG => {
+            "; a higher limit of file sizes (`ulimit -f`) or a smaller hard state may help"
+        }
+        Errno::EMFILE => "; a higher limit of open files (`ulimit -n`) may help",
+        _ => "",
+    };
     say(&Say::Refused {
-        reason: &format!("{what}: {}", errno.desc()),
+        reason: &format!("{what}: {}{then}", errno.desc()),
     });
     std::process::exit(exit::SYSTEM.into())
 }
