@@ -12,10 +12,13 @@
 //! | `exit N`, `abort` | ends the worker |
 //! | `linger` | leaves a child that does nothing |
 //! | `reap` | waits for the end of any child |
+//! | `write` | makes the file that `WRITE_TO` names, of 64 KiB |
 //!
 //! With the argument `own` it has a store of its own: the folder that `OWN_STORE` names, with a file for each hard state. What lies there beside them says
 //! how it does: `fail` lets it fail, `crash` ends the keeper, `slow` has it wait until that file is gone, and makes `waits`. `saves`
 //! counts.
+//!
+//! With `SIGPIPE=default` that signal is what it is in a program that is not in Rust.
 //!
 //! `RESTORE=N` gives the pair a checkpoint of N, of generation N. With the argument `twins` there are two hard states of one name.
 
@@ -136,6 +139,10 @@ fn linger() {
 fn main() {
     // Where `ppair_tests::inject` begins to count system calls.
     let _ = nix::unistd::getppid();
+    if std::env::var("SIGPIPE").as_deref() == Ok("default") {
+        // SAFETY: the default runs no code.
+        unsafe { nix::libc::signal(nix::libc::SIGPIPE, nix::libc::SIG_DFL) };
+    }
     let config = if std::env::args().nth(1).as_deref() == Some("own") {
         Config::new().store_with(own)
     } else {
@@ -199,6 +206,13 @@ fn main() {
             "reap" => {
                 let reaped = nix::sys::wait::wait().expect("a child");
                 println!("reaped={}", reaped.pid().expect("it has one"));
+            }
+            "write" => {
+                let path = std::env::var_os("WRITE_TO").expect("a path");
+                println!(
+                    "write {:?}",
+                    std::fs::write(path, [7; 65_536]).map_err(|e| e.kind())
+                );
             }
             "exit" => exit(number()),
             "abort" => abort(),
