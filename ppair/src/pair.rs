@@ -396,16 +396,7 @@ impl<S: 'static> Pair<S> {
             .collect();
         // What `setup` has printed and is buffered would otherwise be printed by every worker.
         process::flush_streams();
-        // What the pair itself writes from here on may fail, and is not to end the program without a word.
-        let mask = signal::be_quiet()
-            .unwrap_or_else(|errno| fail("cannot block the signals of a write", errno));
-        stderr::prepare();
-        if resumed.as_ref().is_some_and(|resumed| !resumed.is_whole()) {
-            fail(
-                "cannot take over the pair of this process: `setup` has closed descriptors that it has not opened",
-                Errno::EBADF,
-            );
-        }
+        let mask = start::prepare_to_write(resumed.as_ref());
         let file_is_new = resumed.is_none();
         let ((segment, keeping), resumed) = if let Some(resumed) = resumed {
             let Resumed {
@@ -442,10 +433,7 @@ impl<S: 'static> Pair<S> {
                 manager: Some(Box::leak(Box::new(manager))),
                 is_alone: true,
             };
-            signal::end_quiet();
-            if let Err(errno) = signal::set_mask(mask) {
-                fail("cannot give the program its signals back", errno);
-            }
+            start::stop_being_quiet(mask);
             return start::enter(room, beginning, segment, options, contact);
         }
         let alone = only_one_thread();

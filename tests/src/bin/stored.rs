@@ -211,7 +211,7 @@ fn main() {
                 let path = std::env::var_os("WRITE_TO").expect("a path");
                 println!(
                     "write {:?}",
-                    std::fs::write(path, [7; 65_536]).map_err(|e| e.kind())
+                    std::fs::write(path, vec![7; 65_536]).map_err(|error| error.kind())
                 );
             }
             "exit" => exit(number()),
