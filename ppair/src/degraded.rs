@@ -22,6 +22,9 @@ use crate::watchdog::driver::{Equipment, Image, Running, WatchDog};
 use crate::worker::{Worker, hold_on_to};
 use crate::world::{WAITED, World};
 
+/// After so many looks it is said that a degraded process has lost what a pair consists of.
+const SAY_MISSING: u32 = 3;
+
 /// A degraded pair that may become one again.
 #[derive(Debug)]
 struct Degraded {
@@ -33,6 +36,8 @@ struct Degraded {
     restarts: u32,
     since: Duration,
     attempts: u32,
+    /// How often something was not there that a pair consists of.
+    missing: u32,
     not_before: Duration,
 }
 
@@ -57,6 +62,7 @@ pub(crate) fn begin(
         restarts,
         since: now,
         attempts: 0,
+        missing: 0,
         not_before: now.saturating_add(options.restart_delay),
     };
     *DEGRADED.lock().unwrap_or_else(PoisonError::into_inner) = Some(degraded);
@@ -81,11 +87,13 @@ fn try_to_repair() {
         return;
     }
     if !degraded.is_whole() {
-        // It stays what it is, as long as it lives.
-        *guard = None;
-        say(&Say::Warning {
-            reason: "the program has closed descriptors that are ppair's, so it does not become a pair again; close no descriptor that the program has not opened",
-        });
+        degraded.missing = degraded.missing.saturating_add(1);
+        // The system may have refused to tell, for a moment. It is looked at again each time.
+        if degraded.missing == SAY_MISSING {
+            say(&Say::Warning {
+                reason: "the program has closed descriptors that are ppair's, so it does not become a pair again; close no descriptor that the program has not opened",
+            });
+        }
         return;
     }
     // This thread goes from here to the fork without starting another.

@@ -10,10 +10,7 @@ use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-use ppair_tests::{
-    End, Fixture, Pid, Running, Scratch, Shortage, Signal, Terminal, eventually, is_stopped,
-    keeper, value,
-};
+use ppair_tests::{End, Fixture, Pid, Running, Scratch, Shortage, Signal, Terminal, keeper, value};
 
 const STORED: &str = env!("CARGO_BIN_EXE_stored");
 

@@ -103,14 +103,22 @@ pub(crate) fn quietly<T>(write: impl FnOnce() -> Result<T, Errno>) -> Result<T, 
     if QUIET.load(Ordering::Relaxed) == super::process::pid() {
         return write();
     }
-    without_those_of_writes(write)
+    match block(OF_WRITES) {
+        Ok(before) => write_blocked(before, write),
+        // Where not even that works, what is to be said matters more.
+        Err(_) => write(),
+    }
 }
 
 /// As [`quietly`], in a process that is not quiet by itself.
 pub(crate) fn without_those_of_writes<T>(
     write: impl FnOnce() -> Result<T, Errno>,
 ) -> Result<T, Errno> {
-    let before = block(OF_WRITES)?;
+    write_blocked(block(OF_WRITES)?, write)
+}
+
+/// Runs `write` where [`OF_WRITES`] are blocked, and makes `before` the mask again.
+fn write_blocked<T>(before: Set, write: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
     // Those that were blocked before are the program's own, and so is one that is pending.
     let own = if before.0 & OF_WRITES.0 == 0 {
         Set(0)

@@ -113,15 +113,15 @@ fn changed() -> usize {
     strays.iter().filter(is_changed).count()
 }
 
-fn count<R>(what: Result<R, CommitError>) {
+fn count<R>(what: &Result<R, CommitError>) {
     if what.is_err() {
         ERRORS.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 fn commit(small: &Checkpoint<u64>, big: &Checkpoint<Big>) {
-    count(small.try_update(|count| *count += 1));
-    count(big.try_patch(|big| &big.words[17], |word| *word += 1));
+    count(&small.try_update(|count| *count += 1));
+    count(&big.try_patch(|big| &big.words[17], |word| *word += 1));
     ppair::alive();
 }
 
@@ -167,10 +167,10 @@ fn live(plan: &Plan, worker: &Worker, small: &Checkpoint<u64>, big: &Checkpoint<
     for _ in 0..10 {
         commit();
     }
-    count(worker.mark_healthy());
+    count(&worker.mark_healthy());
     // The healthy checkpoint of a big state is a whole one.
     commit();
-    count(big.try_update(|big| big.words[18] = 1));
+    count(&big.try_update(|big| big.words[18] = 1));
     if worker.has_watchdog() == worker.is_degraded() {
         ERRORS.fetch_add(1000, Ordering::Relaxed);
     }
