@@ -145,7 +145,8 @@ impl Guard for Segment {
         let start = at * WORD;
         match self.file.write_at(start, bytes) {
             Ok(()) => Ok(()),
-            // The program has closed the descriptor, or has set a limit on the size of its files. There is a way without, if a slower one.
+            // The program has closed the descriptor, or has set a limit on the size of its files.
+            // There is a way without, if a slower one.
             Err(_) => self.open(at..at + bytes.len().div_ceil(WORD), &mut |words| {
                 copy::store(words, bytes);
             }),
