@@ -17,10 +17,14 @@ use crate::state::segment::Segment;
 use crate::sys::fork::{Side, fork};
 use crate::sys::process::Alone;
 use crate::sys::signal::Set;
+use crate::sys::tether::Tether;
 use crate::sys::{children, clock, process, signal, wait};
 use crate::watchdog::driver::{Equipment, Image, Running, WatchDog};
 use crate::worker::{Worker, hold_on_to};
 use crate::world::{WAITED, World};
+
+/// After so many looks it is said that a degraded process has lost what a pair consists of.
+const SAY_MISSING: u32 = 3;
 
 /// A degraded pair that may become one again.
 #[derive(Debug)]
@@ -33,6 +37,8 @@ struct Degraded {
     restarts: u32,
     since: Duration,
     attempts: u32,
+    /// How often something was not there that a pair consists of.
+    missing: u32,
     not_before: Duration,
 }
 
@@ -57,6 +63,7 @@ pub(crate) fn begin(
         restarts,
         since: now,
         attempts: 0,
+        missing: 0,
         not_before: now.saturating_add(options.restart_delay),
     };
     *DEGRADED.lock().unwrap_or_else(PoisonError::into_inner) = Some(degraded);
@@ -84,6 +91,16 @@ fn try_to_repair() {
     if degraded.has_children() || process::holds_record_locks() || process::has_timers() {
         return;
     }
+    if !degraded.is_whole() {
+        degraded.missing = degraded.missing.saturating_add(1);
+        // The system may have refused to tell, for a moment. It is looked at again each time.
+        if degraded.missing == SAY_MISSING {
+            say(&Say::Warning {
+                reason: "the program has closed descriptors that are ppair's, so it does not become a pair again; close no descriptor that the program has not opened",
+            });
+        }
+        return;
+    }
     // This thread goes from here to the fork without starting another.
     let Some(alone) = Alone::look() else { return };
     if degraded.repair(alone) {
@@ -92,6 +109,16 @@ fn try_to_repair() {
 }
 
 impl Degraded {
+    /// Returns true if all is there that a pair consists of: the program runs in this process, and may have closed it.
+    fn is_whole(&self) -> bool {
+        let Equipment {
+            tether, keeping, ..
+        } = self.equipment;
+        self.segment.file().owned().is_there()
+            && tether.as_ref().is_none_or(Tether::is_there)
+            && keeping.is_none_or(Keeping::is_there)
+    }
+
     /// Whether the program has children of its own, which its forked self would not have.
     fn has_children(&self) -> bool {
         let keeper = self.equipment.keeping.map_or(0, Keeping::pid);
@@ -149,6 +176,8 @@ impl Degraded {
 
     /// The parent: the watch dog again.
     fn watch_over(&self, alone: Alone, watchdog: i32, worker: i32, incarnation: u32) -> ! {
+        // If it is refused, a line of the log may be this process's end.
+        let _ = signal::be_quiet();
         let since = clock::now();
         self.segment.follow(incarnation);
         say(&Say::Repaired {

@@ -24,7 +24,8 @@ pub enum Next {
     Stop,
     /// The program ends with exit status 70: a limit of restarts or deaths is reached.
     GiveUp,
-    /// `fork` fails, so the watch dog serves as the worker.
+    /// `fork` fails, so the watch dog serves as the worker. The line of the log is written before
+    /// the fork, so there it is `next=restart`, followed by `event=degraded`.
     Degrade,
 }
 

@@ -11,3 +11,10 @@ use crate::sys::stderr;
 pub(crate) fn say(event: &Event<'_>) {
     let _ = stderr::write_line(Line::of(event, stderr::is_journal()).as_bytes());
 }
+
+/// As [`say`], for who must not wait. Returns false if the log does not take the line at once: then nothing of it is written.
+#[cold]
+#[inline(never)]
+pub(crate) fn try_say(event: &Event<'_>) -> bool {
+    stderr::try_write_line(Line::of(event, stderr::is_journal()).as_bytes()).is_ok()
+}

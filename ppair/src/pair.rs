@@ -4,7 +4,6 @@ mod start;
 
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, Ordering};
-use std::io::Write;
 use std::panic::{self, AssertUnwindSafe};
 
 use crate::config::{Config, Options};
@@ -19,7 +18,7 @@ use crate::setup_error::SetupError;
 use crate::state::segment::{RegionSpec, Segment};
 use crate::state::stored::Stored;
 use crate::sys::process::{self, Alone};
-use crate::sys::{crash, lasting, stderr};
+use crate::sys::{Errno, crash, lasting, signal, stderr};
 use crate::watchdog::driver::{Equipment, Image, WatchDog};
 use crate::watchdog::manager::Manager;
 use crate::worker::{Beginning, Contact, Room, Worker};
@@ -127,6 +126,7 @@ impl Pair {
                  twice",
             );
         }
+        stderr::begin();
         // First, so that its variable is gone from the environment.
         let resumed = Resumed::take()
             .unwrap_or_else(|errno| fail("cannot take over the pair of this process", errno));
@@ -278,6 +278,10 @@ impl Pair {
         else {
             refuse(reason)
         };
+        // The next image of this process does not have it.
+        process::flush_streams();
+        // If it is refused, a line of the log may be the end of this process.
+        let _ = signal::be_quiet();
         let later = format!("{reason}; the worker goes on, and setup is tried again when it dies");
         say(&Say::Warning { reason: &later });
         // The relay, the tether and the segment last as long as the process; this is its last function.
@@ -415,8 +419,9 @@ impl<S: 'static> Pair<S> {
             .into_iter()
             .map(|(_, spec)| spec)
             .collect();
-        // What `setup` has printed without a line feed would otherwise be printed by every worker.
-        let _ = std::io::stdout().flush();
+        // What `setup` has printed and is buffered would otherwise be printed by every worker.
+        process::flush_streams();
+        let mask = start::prepare_to_write(resumed.as_ref());
         let file_is_new = resumed.is_none();
         let ((segment, keeping), resumed) = if let Some(resumed) = resumed {
             let Resumed {
@@ -436,7 +441,6 @@ impl<S: 'static> Pair<S> {
         // Without a watch dog nothing is left for anybody, and nothing is done that the program
         // does not do without ppair.
         last_words::leave_of_panics((!off).then_some(segment), options.thread_panic, own);
-        stderr::prepare();
         if file_is_new {
             start::say_unwanted(segment);
         }
@@ -457,12 +461,13 @@ impl<S: 'static> Pair<S> {
                 manager: Some(lasting::leak(Box::new(manager))),
                 is_alone: true,
             };
+            start::stop_being_quiet(mask);
             return start::enter(room, beginning, segment, options, contact);
         }
         let alone = only_one_thread();
         let (world, tether, watchdog) = match resumed {
             None => {
-                let world = blocked(World::enter());
+                let world = blocked(World::enter(mask));
                 (world, start::make_tether(&options, world), None)
             }
             Some((baton, tether)) => {
@@ -528,9 +533,16 @@ fn refuse(reason: &str) -> ! {
 }
 
 /// Ends the program: the system refuses something that a pair cannot do without.
-fn fail(what: &str, errno: crate::sys::Errno) -> ! {
+fn fail(what: &str, errno: Errno) -> ! {
+    let then = match errno {
+        Errno::EFBIG => {
+            "; a higher limit of file sizes (`ulimit -f`) or a smaller hard state may help"
+        }
+        Errno::EMFILE => "; a higher limit of open files (`ulimit -n`) may help",
+        _ => "",
+    };
     say(&Say::Refused {
-        reason: &format!("{what}: {}", errno.desc()),
+        reason: &format!("{what}: {}{then}", errno.desc()),
     });
     std::process::exit(exit::SYSTEM.into())
 }

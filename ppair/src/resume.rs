@@ -5,14 +5,14 @@
 use core::fmt::Write as _;
 use core::time::Duration;
 use std::ffi::OsString;
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::keeper::{Adopted, Handle, Keeping};
 use crate::sys::exec::Image;
+use crate::sys::memory::{self, MemoryFile};
 use crate::sys::tether::Tether;
-use crate::sys::{Errno, memory, process};
+use crate::sys::{Errno, process};
 use crate::watchdog::driver::{Equipment, Running};
 use crate::world::World;
 
@@ -130,7 +130,7 @@ fn path_of_text(text: &str) -> Option<PathBuf> {
 #[derive(Debug)]
 pub(crate) struct Resumed {
     pub(crate) baton: Baton,
-    pub(crate) file: OwnedFd,
+    pub(crate) file: MemoryFile,
     pub(crate) tether: Option<Tether>,
     pub(crate) keeping: Option<Adopted>,
 }
@@ -150,7 +150,7 @@ impl Resumed {
         let baton = Baton::from_text(baton).filter(|baton| baton.watchdog == process::pid());
         let take_over = |baton: Baton| {
             World::open_for_setup();
-            let file = memory::adopt_inherited(baton.segment)?;
+            let file = MemoryFile::new(memory::adopt_inherited(baton.segment)?)?;
             // Without it the pair goes on; the worker hears of the watch dog's death as soon as this image lets go of its end, so it must not.
             let tether = match baton.tether {
                 [-1, -1] => None,
@@ -167,6 +167,13 @@ impl Resumed {
         baton.map(take_over).transpose()
     }
 
+    /// Returns true if all that was handed over is still there, behind code of the user's.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.file.owned().is_there()
+            && self.tether.as_ref().is_none_or(Tether::is_there)
+            && self.keeping.as_ref().is_none_or(Adopted::is_there)
+    }
+
     /// Whether a worker runs already.
     pub(crate) const fn has_worker(&self) -> bool {
         self.baton.worker > 0
@@ -176,7 +183,7 @@ impl Resumed {
 /// The way to the fresh image, made ready while allocating is allowed.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    segment: &'static OwnedFd,
+    segment: &'static MemoryFile,
     tether: Option<&'static Tether>,
     keeping: Option<&'static Keeping>,
     world: World,
@@ -187,12 +194,12 @@ impl Relay {
     /// Makes it ready for `baton`, whose descriptor and signals are filled in.
     pub(crate) fn new(
         mut baton: Baton,
-        segment: &'static OwnedFd,
+        segment: &'static MemoryFile,
         equipment: &'static Equipment,
         world: World,
     ) -> Self {
         let tether = equipment.tether.as_ref();
-        baton.segment = segment.as_raw_fd();
+        baton.segment = segment.owned().number();
         baton.tether = tether.map_or([-1; 2], Tether::numbers);
         baton.keeping = equipment.keeping.map_or(Handle::NONE, Keeping::handle);
         (baton.mask, baton.ignored) = world.to_bits();
@@ -224,7 +231,7 @@ impl Relay {
     }
 
     fn set_inherited(&self, inherited: bool) -> Result<(), Errno> {
-        memory::set_inherited(self.segment, inherited)?;
+        self.segment.owned().set_inherited(inherited)?;
         if let Some(tether) = self.tether {
             tether.set_inherited(inherited)?;
         }

@@ -24,7 +24,7 @@ use crate::store_report::StoreReport;
 use crate::sys::signal::{self, SIGCHLD, SIGTERM};
 use crate::sys::tether::Tether;
 use crate::sys::unforked::Unforked;
-use crate::sys::{lasting, process};
+use crate::sys::{Errno, lasting, process};
 use crate::watchdog::manager::Manager;
 
 /// What a worker knows of itself: which one it is, why the one before it died, and what it starts from.
@@ -344,7 +344,11 @@ impl Worker {
         let told = self.inner.segment.set_ready(incarnation);
         // Without a tether by the signal that comes of it.
         let wake = || signal::kill(process::parent(), SIGCHLD);
-        let told = told.and_then(|()| tether.map_or_else(wake, Tether::wake_watchdog));
+        let told = told.and_then(|()| match tether.map(Tether::wake_watchdog) {
+            // The program has closed it.
+            None | Some(Err(Errno::EBADF)) => wake(),
+            Some(woken) => woken,
+        });
         if let Err(errno) = told {
             say(&Say::Failed {
                 call: "send",

@@ -43,11 +43,12 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Saves the program's signals and blocks the watch dog's.
-    pub(crate) fn enter() -> Result<Self, Errno> {
+    /// Saves the program's signals and blocks the watch dog's. `mask` is what was blocked before
+    /// [`be_quiet`](signal::be_quiet).
+    pub(crate) fn enter(mask: Set) -> Result<Self, Errno> {
         let bits = (1..=64).filter(|&signal| KEPT.has(signal) && signal::is_ignored(signal));
         let ignored = Set(bits.fold(0, |bits, signal| bits | Set::of(&[signal]).0));
-        let mask = signal::block(WAITED)?;
+        signal::block(WAITED)?;
         if ignored.has(SIGCHLD) {
             // With an ignored SIGCHLD the kernel throws away how a child ended.
             signal::set_default(SIGCHLD)?;

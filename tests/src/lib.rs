@@ -61,6 +61,7 @@ mod small_disk;
 mod statistics;
 pub mod step;
 pub mod stored;
+pub mod stray;
 mod stream;
 pub mod subject;
 mod terminal;

@@ -90,7 +90,7 @@ fn a_fork_that_fails_at_a_restart_keeps_the_hard_state() {
             .iter()
             .map(|died| died.value("next"))
             .collect::<Vec<_>>(),
-        ["restart", "degrade"]
+        ["restart", "restart"]
     );
 }
 

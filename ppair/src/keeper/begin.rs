@@ -39,7 +39,8 @@ impl Keeping {
         if self.pid() == 0 {
             return;
         }
-        if let Err(errno) = self.channel.hand_over(segment.file()) {
+        let file = segment.file().get();
+        if let Err(errno) = file.and_then(|file| self.channel.hand_over(file)) {
             say(&Say::Failed {
                 call: "sendmsg",
                 errno: errno as i32,

@@ -18,6 +18,7 @@ use crate::state::stored::Stored;
 use crate::store::lock::Watch as LockWatch;
 use crate::store::{Store, StoreError};
 use crate::sys::channel::Heard;
+use crate::sys::memory::MemoryFile;
 use crate::sys::{Errno, clock, lasting, process, signal};
 
 /// How soon a store that has failed is tried again, for somebody who waits for it.
@@ -38,8 +39,10 @@ pub(super) fn first(keeping: &'static Keeping, specs: &[RegionSpec]) -> ! {
             // The pair did not come to begin.
             return Ok(0);
         };
-        let segment: &'static Segment =
-            lasting::leak(Box::new(Segment::adopt(file, specs.to_vec())?));
+        let segment: &'static Segment = lasting::leak(Box::new(Segment::adopt(
+            MemoryFile::new(file)?,
+            specs.to_vec(),
+        )?));
         let mut carrier = Carrier::new(keeping, segment, store);
         carrier.take_in(loaded);
         Ok(carrier.carry_on())
@@ -88,6 +91,8 @@ fn run(keeping: &'static Keeping, work: impl FnOnce() -> Result<u8, Errno>) -> !
     let work = || {
         // What ends a worker is none of its business: it is needed as long as there is one, and a moment longer.
         signal::shut_out()?;
+        // A store that may write no more is one that fails.
+        signal::be_quiet()?;
         last_words::leave_none();
         process::set_name(c"ppair-keeper");
         keeping.channel.hold_as_keeper()?;

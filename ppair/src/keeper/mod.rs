@@ -21,9 +21,10 @@ use crate::store::lock::{Lock, Watch};
 use crate::store::{self, Owner, Store, StoreError};
 use crate::sys::channel::Channel;
 use crate::sys::fork::{Side, fork};
+use crate::sys::owned::Identity;
 use crate::sys::process::Alone;
 use crate::sys::tether::Tether;
-use crate::sys::{Errno, lasting, memory, process, wait};
+use crate::sys::{Errno, lasting, memory, process, signal, wait};
 use crate::watchdog::manager;
 
 pub(crate) use begin::{Refusal, begin};
@@ -72,6 +73,8 @@ pub(crate) struct Keeping {
     patience: Option<Duration>,
     channel: Channel,
     lock: Option<Lock>,
+    /// What the lock's descriptor leads to.
+    locked: Option<Identity>,
     /// What the pair is called where somebody else could take the store meanwhile.
     token: u64,
     watchdog: i32,
@@ -107,12 +110,24 @@ pub(crate) struct Adopted {
     pid: i32,
     channel: Channel,
     lock: Option<Lock>,
+    /// What the lock's descriptor leads to.
+    locked: Option<Identity>,
     token: u64,
     /// Where the store is, if it has a path.
     path: Option<PathBuf>,
 }
 
+/// What the descriptor of a lock leads to.
+fn locked(lock: Option<&Lock>) -> Option<Identity> {
+    Identity::of(lock?.as_fd()).ok()
+}
+
 impl Adopted {
+    /// Returns true if the program has closed nothing of it.
+    pub(crate) fn is_there(&self) -> bool {
+        self.channel.is_there() && locked(self.lock.as_ref()) == self.locked
+    }
+
     /// Takes it over. `None` if the pair has no store.
     pub(crate) fn take(handle: Handle, path: Option<PathBuf>) -> Result<Option<Self>, Errno> {
         if handle.channel == Handle::NONE.channel {
@@ -125,6 +140,7 @@ impl Adopted {
         Ok(Some(Self {
             pid: handle.pid,
             channel: Channel::adopt(handle.channel)?,
+            locked: locked(lock.as_ref()),
             lock,
             token: handle.token,
             path,
@@ -134,9 +150,16 @@ impl Adopted {
 
 impl Ring for Keeping {
     fn ring(&self) -> bool {
-        self.channel.ring();
-        // A watch dog starts another one; a process that serves by itself does not.
-        process::pid() != self.watchdog || self.lives()
+        let rung = self.channel.ring();
+        if process::pid() == self.watchdog {
+            // A watch dog starts another one; a process that serves by itself does not.
+            return self.lives();
+        }
+        if rung == Err(Errno::EBADF) && process::parent() == self.watchdog {
+            // The program has closed this end. The watch dog has one too, and rings when it is woken; and the keeper looks without that.
+            let _ = signal::kill(self.watchdog, signal::SIGCHLD);
+        }
+        true
     }
 }
 
@@ -166,6 +189,7 @@ impl Keeping {
             interval: options.store_interval,
             patience: options.grace(),
             channel,
+            locked: locked(lock.as_ref()),
             lock,
             token,
             watchdog: process::pid(),
@@ -180,6 +204,7 @@ impl Keeping {
             pid,
             channel,
             lock,
+            locked: _,
             token,
             path,
         } = adopted;
@@ -215,6 +240,17 @@ impl Keeping {
                 .map_or(-1, |lock| lock.as_fd().as_raw_fd()),
             token: self.token,
         }
+    }
+
+    /// Returns true if the program has closed nothing of it.
+    pub(crate) fn is_there(&self) -> bool {
+        self.channel.is_there() && locked(self.lock.as_ref()) == self.locked
+    }
+
+    /// In the watch dog: has the keeper look, as a worker may want that which has closed its own end.
+    pub(crate) fn ring_for_worker(&self) {
+        // If it is gone, the next one looks.
+        let _ = self.channel.ring();
     }
 
     /// Whether its descriptors stay open across `exec`.
@@ -258,7 +294,8 @@ impl Keeping {
 
     /// Nothing is stored any more, so the next pair may have the store, whoever else has the descriptors of this one.
     pub(crate) fn let_go(&self) {
-        if let Some(lock) = &self.lock {
+        let is_there = locked(self.lock.as_ref()) == self.locked;
+        if let Some(lock) = self.lock.as_ref().filter(|_| is_there) {
             lock.let_go();
         }
     }

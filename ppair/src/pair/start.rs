@@ -1,21 +1,22 @@
 //! What a pair needs before its first worker, and what makes a worker of a process. A part of `pair`.
 
-use std::os::fd::OwnedFd;
-
 use super::{fail, only_one_thread, refuse};
 use crate::config::Options;
 use crate::event::Event as Say;
 use crate::heart;
 use crate::keeper::{self, Adopted, Keeping, Refusal};
 use crate::log::say;
+use crate::resume::Resumed;
 use crate::state::checkpoint;
 use crate::state::durable::{Carrier, set_carrier};
 use crate::state::recovery::{Recovered, recover};
 use crate::state::restored::{self, Restored};
 use crate::state::segment::{Given, RegionSpec, Segment};
 use crate::state::stored::Stored;
+use crate::sys::memory::MemoryFile;
+use crate::sys::signal::Set;
 use crate::sys::tether::Tether;
-use crate::sys::{Errno, lasting};
+use crate::sys::{Errno, lasting, signal, stderr};
 use crate::watchdog::manager::Manager;
 use crate::worker::{Beginning, Contact, Room, Worker};
 use crate::world::World;
@@ -57,6 +58,29 @@ pub(super) fn enter(
         heart::begin(segment, worker.identity(), timeout);
     }
     worker
+}
+
+/// What the pair itself writes from here on may fail, and is not to end the program without a word. Returns the mask from
+/// before. `setup` has run.
+pub(super) fn prepare_to_write(resumed: Option<&Resumed>) -> Set {
+    let mask = signal::be_quiet()
+        .unwrap_or_else(|errno| fail("cannot block the signals of a write", errno));
+    stderr::prepare();
+    if resumed.is_some_and(|resumed| !resumed.is_whole()) {
+        fail(
+            "cannot take over the pair of this process: `setup` has closed descriptors that it has not opened",
+            Errno::EBADF,
+        );
+    }
+    mask
+}
+
+/// Where this process runs the program alone.
+pub(super) fn stop_being_quiet(mask: Set) {
+    signal::end_quiet();
+    if let Err(errno) = signal::set_mask(mask) {
+        fail("cannot give the program its signals back", errno);
+    }
 }
 
 /// The segment, and what there is for the store.
@@ -121,7 +145,7 @@ fn check_names(specs: &[RegionSpec]) {
 pub(super) fn adopt(
     options: &Options,
     specs: Vec<RegionSpec>,
-    file: OwnedFd,
+    file: MemoryFile,
     keeping: Option<Adopted>,
 ) -> Ground {
     // What the pair was given is in there.

@@ -31,7 +31,7 @@ fn enter<T: HardState + Default>(segment: &'static Segment) -> Checkpoint<T> {
 }
 
 fn seen(segment: &Segment) -> Vec<Seen> {
-    Foreign::open(segment.file())
+    Foreign::open(&segment.file().get().unwrap())
         .expect("a segment of this format")
         .states()
 }
@@ -56,7 +56,12 @@ fn what_was_committed_last_is_seen() {
         assert_eq!(found.committed, Some(u64::from(number)));
         assert_eq!(found.incarnation, 1);
     }
-    assert_eq!(Foreign::open(segment.file()).unwrap().generation(), 9);
+    assert_eq!(
+        Foreign::open(&segment.file().get().unwrap())
+            .unwrap()
+            .generation(),
+        9
+    );
 }
 
 #[test]
@@ -121,10 +126,10 @@ fn what_the_pair_was_given_is_seen_until_something_is_committed() {
 fn another_format_is_told_and_what_is_no_segment_too() {
     let segment = segment::<u64>(&[]);
     segment.flip(64 * HEADER_FORMAT + 9);
-    let found = Foreign::open(segment.file()).unwrap_err();
+    let found = Foreign::open(&segment.file().get().unwrap()).unwrap_err();
     assert_eq!(found, Unusable::Format(FORMAT ^ 1 << 9));
     segment.flip(64 * HEADER_MAGIC);
-    let found = Foreign::open(segment.file()).unwrap_err();
+    let found = Foreign::open(&segment.file().get().unwrap()).unwrap_err();
     assert_eq!(found, Unusable::NotOne);
     let null = std::fs::File::open("/dev/null").unwrap();
     assert_eq!(Foreign::open(&null).unwrap_err(), Unusable::NotOne);
@@ -140,7 +145,7 @@ fn wild_words_are_an_answer_or_an_error() {
     for word in (0..8).chain(FIRST_REGION..words) {
         for bit in [0, 3, 17, 40, 63] {
             segment.flip(64 * word + bit);
-            if let Ok(foreign) = Foreign::open(segment.file()) {
+            if let Ok(foreign) = Foreign::open(&segment.file().get().unwrap()) {
                 for seen in foreign.states() {
                     let bytes = seen.stored.map(|stored| stored.to_bytes());
                     assert!(bytes.is_none_or(|bytes| Stored::from_bytes(&bytes).is_ok()));

@@ -4,7 +4,6 @@
 use core::num::NonZeroUsize;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicU32};
-use std::os::fd::{AsFd, OwnedFd};
 
 use memoffset::offset_of;
 use static_assertions::const_assert_eq;
@@ -22,7 +21,7 @@ use super::region::{LINE_WORDS, REJECTED, Region, Shape};
 use super::status::{self, Status};
 use super::words::{Guard, WORD, Words};
 use crate::sys::atomic::{AtomicU64, Ordering};
-use crate::sys::memory::{self, Mapping, PAGE};
+use crate::sys::memory::{self, Mapping, MemoryFile, PAGE};
 use crate::sys::signal::Set;
 use crate::sys::{Errno, copy};
 
@@ -142,12 +141,10 @@ const PAGE_WORDS: usize = PAGE / WORD;
 pub(crate) struct Segment {
     mapping: Mapping,
     /// The memory file. A segment that only this process has is none.
-    file: Option<OwnedFd>,
+    file: Option<MemoryFile>,
     specs: Vec<RegionSpec>,
     /// The incarnation that may commit, as far as this process knows.
     incarnation: AtomicU32,
-    /// Which file it is, so that another one under the same number is not taken for it.
-    identity: Option<memory::Identity>,
     /// The generation of each region when its publishing word was last found whole.
     known: Box<[AtomicU64]>,
     /// Whether the mapping is read-only in this process.
@@ -156,27 +153,21 @@ pub(crate) struct Segment {
 
 impl Guard for Segment {
     fn write(&self, at: usize, bytes: &[u8]) -> Result<(), Errno> {
+        let start = at * WORD;
         let file = self.file.as_ref().ok_or(Errno::EBADF)?;
-        memory::write_at(file, at * WORD, bytes)
+        match file.write_at(start, bytes) {
+            Ok(()) => Ok(()),
+            // The program has closed the descriptor, or has set a limit on the size of its files. There is a way without, if a slower one.
+            Err(_) => self.open(at..at + bytes.len().div_ceil(WORD), &mut |words| {
+                copy::store(words, bytes);
+            }),
+        }
     }
 
     fn open(&self, range: Range<usize>, work: &mut dyn FnMut(&[AtomicU64])) -> Result<(), Errno> {
-        let file = self.file.as_ref().ok_or(Errno::EBADF)?;
-        let first_page = range.start / PAGE_WORDS * PAGE_WORDS;
-        let length = NonZeroUsize::new((range.end - first_page) * WORD).ok_or(Errno::EINVAL)?;
-        let mapping = Mapping::of_part(file.as_fd(), first_page * WORD, length)?;
-        work(&words_of(&mapping)[range.start - first_page..]);
+        let (mapping, start) = self.mapping.again(range.start * WORD..range.end * WORD)?;
+        work(&words_of(&mapping)[start / WORD..]);
         Ok(())
-    }
-
-    fn check(&self) -> Result<(), Errno> {
-        let file = self.file.as_ref().ok_or(Errno::EBADF)?;
-        if Some(memory::identity(file)?) == self.identity {
-            Ok(())
-        } else {
-            // The program has closed the descriptor, and opened something else since.
-            Err(Errno::EBADF)
-        }
     }
 }
 
@@ -185,7 +176,7 @@ impl Segment {
     pub(crate) fn create(specs: Vec<RegionSpec>, given: &[Given]) -> Result<Self, Errno> {
         let size = size(&specs, given)?;
         let file = memory::create(c"ppair", size.get(), size.get() - unallocated(&specs))?;
-        let segment = Self::map(file, size, specs)?;
+        let segment = Self::map(MemoryFile::new(file)?, size, specs)?;
         segment.format(given)?;
         Ok(segment)
     }
@@ -194,7 +185,7 @@ impl Segment {
     /// descriptor, and its pages are allocated when they are first used.
     pub(crate) fn private(specs: Vec<RegionSpec>, given: &[Given]) -> Result<Self, Errno> {
         let mapping = Mapping::private(size(&specs, given)?)?;
-        let segment = Self::over(mapping, None, None, specs);
+        let segment = Self::over(mapping, None, specs);
         segment.format(given)?;
         Ok(segment)
     }
@@ -231,9 +222,9 @@ impl Segment {
     }
 
     /// Takes over a segment that an earlier image of this process made for the same checkpoints; `EINVAL` if it is not that.
-    pub(crate) fn adopt(file: OwnedFd, specs: Vec<RegionSpec>) -> Result<Self, Errno> {
+    pub(crate) fn adopt(file: MemoryFile, specs: Vec<RegionSpec>) -> Result<Self, Errno> {
         // What was given at the start lies behind the regions.
-        let found = memory::size_of_created(file.as_fd())?;
+        let found = memory::size_of_created(file.get()?)?;
         let size = NonZeroUsize::new(found)
             .filter(|found| size(&specs, &[]).is_ok_and(|least| *found >= least))
             .ok_or(Errno::EINVAL)?;
@@ -262,21 +253,14 @@ impl Segment {
         }
     }
 
-    fn map(file: OwnedFd, size: NonZeroUsize, specs: Vec<RegionSpec>) -> Result<Self, Errno> {
-        let mapping = Mapping::of(file.as_fd(), size)?;
-        let identity = memory::identity(&file)?;
-        Ok(Self::over(mapping, Some(file), Some(identity), specs))
+    fn map(file: MemoryFile, size: NonZeroUsize, specs: Vec<RegionSpec>) -> Result<Self, Errno> {
+        let mapping = Mapping::of(file.get()?, size)?;
+        Ok(Self::over(mapping, Some(file), specs))
     }
 
-    fn over(
-        mapping: Mapping,
-        file: Option<OwnedFd>,
-        identity: Option<memory::Identity>,
-        specs: Vec<RegionSpec>,
-    ) -> Self {
+    fn over(mapping: Mapping, file: Option<MemoryFile>, specs: Vec<RegionSpec>) -> Self {
         Self {
             mapping,
-            identity,
             known: specs.iter().map(|_| AtomicU64::default()).collect(),
             file,
             specs,
@@ -290,7 +274,7 @@ impl Segment {
     /// # Panics
     ///
     /// If the segment is one that [`private`](Self::private) made, which no pair has.
-    pub(crate) fn file(&self) -> &OwnedFd {
+    pub(crate) fn file(&self) -> &MemoryFile {
         self.file.as_ref().expect("a pair's segment is a file")
     }
 
@@ -407,9 +391,11 @@ impl Segment {
                 if spec.shape().is_big() {
                     let bytes = range.start * WORD..(range.start + spec.copy_words()) * WORD;
                     // Pages that only this process has come when they are used.
-                    if let Some(Err(errno)) =
-                        (self.file.as_ref()).map(|file| memory::allocate(file, bytes))
-                    {
+                    let allocated = self
+                        .file
+                        .as_ref()
+                        .map(|file| file.get().and_then(|file| memory::allocate(file, bytes)));
+                    if let Some(Err(errno)) = allocated {
                         refused = Some(errno);
                         return None;
                     }
@@ -659,14 +645,58 @@ mod tests {
     }
 
     #[test]
-    fn a_guard_whose_descriptor_leads_elsewhere_is_refused() {
-        let create = || Segment::create(vec![RegionSpec::of::<u64>()], &[]).expect("shared memory");
-        let (mut segment, other) = (create(), create());
+    fn what_is_guarded_is_written_whatever_has_become_of_the_descriptor() {
+        let specs = || vec![RegionSpec::of::<u64>(), RegionSpec::of::<[u64; 32]>()];
+        let segment = Segment::create(specs(), &[]).expect("shared memory");
+        let other = Segment::create(specs(), &[]).expect("shared memory");
         segment.guard().expect("a read-only mapping");
-        assert_eq!(segment.region(0).words.check_guard(), Ok(()));
-        // As if the program had closed it and opened something else since.
-        segment.file = other.file;
-        assert_eq!(segment.region(0).words.check_guard(), Err(Errno::EBADF));
+        let words = segment.words().len();
+        // Within a page, across two, and at both ends.
+        let places = [0, 510, 511, 512, words - 1, words - 600];
+        let mut before: Vec<u64> = (0..words)
+            .map(|at| segment.words()[at].load(Ordering::Relaxed))
+            .collect();
+        for is_there in [true, false] {
+            if !is_there {
+                let number = segment.file.owned().number();
+                // As if the program had closed it and opened something else since.
+                // SAFETY: nothing owns that number but the segment, which finds out.
+                let moved = unsafe { nix::libc::dup2(other.file.owned().number(), number) };
+                assert_eq!(moved, number);
+                assert_eq!(segment.file.write_at(0, &[1; 8]), Err(Errno::EBADF));
+            }
+            for (number, at) in places.into_iter().enumerate() {
+                let length = [1, 2, 90][number % 3].min(words - at);
+                let word = u64::from(is_there) << 32 | number as u64;
+                let bytes: Vec<u8> = (0..length as u64)
+                    .flat_map(|more| (word + more).to_ne_bytes())
+                    .collect();
+                segment
+                    .part(at, length)
+                    .store_bytes(0, &bytes)
+                    .expect("a guard");
+                for (place, more) in before[at..at + length].iter_mut().zip(0..) {
+                    *place = word + more;
+                }
+            }
+            let found = segment
+                .words()
+                .iter()
+                .map(|word| word.load(Ordering::Relaxed));
+            assert!(found.eq(before.iter().copied()), "{is_there}");
+            let others = other
+                .words()
+                .iter()
+                .zip(
+                    Segment::create(specs(), &[])
+                        .expect("shared memory")
+                        .words(),
+                )
+                .all(|(a, b)| a.load(Ordering::Relaxed) == b.load(Ordering::Relaxed));
+            assert!(others, "nothing is written elsewhere");
+        }
+        // What has the number by now is not the segment's to close.
+        assert!(!segment.file.owned().is_there());
     }
 
     #[test]

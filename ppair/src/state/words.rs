@@ -23,11 +23,6 @@ pub(crate) trait Guard: core::fmt::Debug + Sync {
 
     /// Lets `work` have these words of the segment writable, for this one call.
     fn open(&self, range: Range<usize>, work: &mut dyn FnMut(&[AtomicU64])) -> Result<(), Errno>;
-
-    /// Whether what is written still goes into the segment.
-    fn check(&self) -> Result<(), Errno> {
-        Ok(())
-    }
 }
 
 /// A part of the segment.
@@ -60,11 +55,6 @@ impl<'a> Words<'a> {
     #[inline(always)]
     pub(crate) fn is_guarded(self) -> bool {
         self.guard.is_some()
-    }
-
-    /// Whether the guard still leads into the segment.
-    pub(crate) fn check_guard(self) -> Result<(), Errno> {
-        self.guard.map_or(Ok(()), |(guard, _)| guard.check())
     }
 
     /// A part of them.

@@ -2,25 +2,27 @@
 //! when all of them are gone, however they went.
 
 use core::time::Duration;
-use std::io::{ErrorKind, IoSlice, IoSliceMut, Read as _, Write as _};
-use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::net::UnixStream;
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::cmsg_space;
-use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, send, sendmsg};
+use nix::sys::socket::sockopt::ReceiveTimeout;
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, Shutdown, SockFlag, SockType,
+    recv, recvmsg, send, sendmsg, setsockopt, shutdown, socketpair,
+};
+use nix::sys::time::TimeVal;
 
 use super::Errno;
-use super::memory::{above_standard, set_inherited};
+use super::owned::Owned;
 use super::tether::adopt_socket;
 
 /// Both ends.
 #[derive(Debug)]
 pub(crate) struct Channel {
-    pair: UnixStream,
-    keeper: UnixStream,
+    pair: Owned,
+    keeper: Owned,
 }
 
 /// What the keeper has heard.
@@ -34,36 +36,52 @@ pub(crate) enum Heard {
     Gone,
 }
 
-fn errno(error: &std::io::Error) -> Errno {
-    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EPIPE))
+/// Has reads of `fd` wait for so long at the most; zero is for ever.
+fn set_read_timeout(fd: BorrowedFd<'_>, timeout: Duration) -> Result<(), Errno> {
+    let seconds = timeout.as_secs().try_into().unwrap_or(i64::MAX);
+    let timeout = TimeVal::new(seconds, timeout.subsec_micros().into());
+    setsockopt(&fd, ReceiveTimeout, &timeout)
 }
 
 impl Channel {
     pub(crate) fn new() -> Result<Self, Errno> {
-        let (pair, keeper) = UnixStream::pair().map_err(|error| errno(&error))?;
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let (pair, keeper) = socketpair(AddressFamily::Unix, SockType::Stream, None, flags)?;
         Ok(Self {
-            pair: above_standard(pair.into())?.into(),
-            keeper: above_standard(keeper.into())?.into(),
+            pair: Owned::new(pair)?,
+            keeper: Owned::new(keeper)?,
         })
     }
 
+    /// Returns true if the program has closed neither end.
+    pub(crate) fn is_there(&self) -> bool {
+        self.pair.is_there() && self.keeper.is_there()
+    }
+
     /// Has the keeper look. If so much is on its way that nothing more fits, it will.
-    pub(crate) fn ring(&self) {
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if the program has closed this end, `EPIPE` if there is no keeper.
+    pub(crate) fn ring(&self) -> Result<(), Errno> {
         let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
-        let _ = send(self.pair.as_raw_fd(), &[0], flags);
+        match send(self.pair.get()?.as_raw_fd(), &[0], flags) {
+            Ok(_) | Err(Errno::EAGAIN) => Ok(()),
+            Err(errno) => Err(errno),
+        }
     }
 
     /// Nothing more comes from this end, from whatever process: the keeper hears that nobody is left.
     pub(crate) fn end(&self) {
-        // There is nothing that could be wrong with it.
-        let _ = self.pair.shutdown(Shutdown::Write);
+        if let Ok(pair) = self.pair.get() {
+            // There is nothing that could be wrong with it.
+            let _ = shutdown(pair.as_raw_fd(), Shutdown::Write);
+        }
     }
 
     /// In the keeper: lets go of the other end.
     pub(crate) fn hold_as_keeper(&self) -> Result<(), Errno> {
-        // By number, and not by dropping the owner, which is borrowed by everything that came from the watch dog.
-        // SAFETY: nothing of a keeper uses this end, and the owner is never dropped there: it is leaked.
-        Errno::result(unsafe { libc::close(self.pair.as_raw_fd()) }).map(drop)
+        self.pair.close_in_child()
     }
 
     /// In the keeper: waits until somebody rings, at most for so long.
@@ -71,33 +89,44 @@ impl Channel {
         let mut bytes = [0; 256];
         // Zero would be for ever.
         let timeout = at_most.max(Duration::from_micros(1));
-        if self.keeper.set_read_timeout(Some(timeout)).is_err() {
+        // A store that closes descriptors which it does not know ends its keeper, and the next one is whole.
+        let Ok(keeper) = self.keeper.get() else {
+            return Heard::Gone;
+        };
+        if set_read_timeout(keeper, timeout).is_err() {
             std::thread::sleep(timeout);
         }
-        match (&self.keeper).read(&mut bytes) {
+        match recv(keeper.as_raw_fd(), &mut bytes, MsgFlags::empty()) {
             Ok(0) => Heard::Gone,
-            Ok(_) => Heard::Ring,
-            Err(error) if error.kind() == ErrorKind::Interrupted => Heard::Ring,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                Heard::Nothing
-            }
+            Ok(_) | Err(Errno::EINTR) => Heard::Ring,
+            Err(Errno::EAGAIN) => Heard::Nothing,
             Err(_) => Heard::Gone,
         }
     }
 
     /// In the keeper: whether nobody is left at the other end, whatever they have sent before.
     pub(crate) fn is_gone(&self) -> bool {
-        let mut ready = [PollFd::new(self.keeper.as_fd(), PollFlags::empty())];
+        let Ok(keeper) = self.keeper.get() else {
+            return true;
+        };
+        let mut ready = [PollFd::new(keeper, PollFlags::empty())];
         matches!(poll(&mut ready, PollTimeout::ZERO), Ok(1..))
     }
 
     /// From the keeper to the watch dog.
     pub(crate) fn report(&self, bytes: &[u8]) -> Result<(), Errno> {
         let length = (bytes.len() as u64).to_le_bytes();
-        let mut end = &self.keeper;
-        end.write_all(&length)
-            .and_then(|()| end.write_all(bytes))
-            .map_err(|error| errno(&error))
+        for mut part in [&length[..], bytes] {
+            while !part.is_empty() {
+                match send(self.keeper.get()?.as_raw_fd(), part, MsgFlags::MSG_NOSIGNAL) {
+                    Ok(0) => return Err(Errno::EPIPE),
+                    Ok(sent) => part = part.get(sent..).unwrap_or_default(),
+                    Err(Errno::EINTR) => {}
+                    Err(errno) => return Err(errno),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// In the watch dog: what the keeper has reported, all of it; or what it had said before it was gone.
@@ -126,50 +155,49 @@ impl Channel {
         is_gone: &mut dyn FnMut() -> bool,
     ) -> Result<(), Errno> {
         const LOOK_AFTER: Duration = Duration::from_millis(20);
-        self.pair
-            .set_read_timeout(Some(LOOK_AFTER))
-            .map_err(|error| errno(&error))?;
+        set_read_timeout(self.pair.get()?, LOOK_AFTER)?;
         let mut was_gone = false;
         while !bytes.is_empty() {
-            match (&self.pair).read(bytes) {
+            match recv(self.pair.get()?.as_raw_fd(), bytes, MsgFlags::empty()) {
                 Ok(0) => return Err(Errno::EPIPE),
                 Ok(read) => bytes = &mut bytes[read..],
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
-                {
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => {
                     // What it had sent by then was there before it was gone.
                     if was_gone {
                         return Err(Errno::EPIPE);
                     }
                     was_gone = is_gone();
                 }
-                Err(error) => return Err(errno(&error)),
+                Err(errno) => return Err(errno),
             }
         }
         Ok(())
     }
 
     /// In the watch dog: hands a descriptor to the keeper.
-    pub(crate) fn hand_over(&self, fd: &OwnedFd) -> Result<(), Errno> {
+    pub(crate) fn hand_over(&self, fd: BorrowedFd<'_>) -> Result<(), Errno> {
         let fds = [fd.as_raw_fd()];
         let message = [ControlMessage::ScmRights(&fds)];
         let flags = MsgFlags::MSG_NOSIGNAL;
         let bytes = [IoSlice::new(&[0])];
-        sendmsg::<()>(self.pair.as_raw_fd(), &bytes, &message, flags, None).map(drop)
+        sendmsg::<()>(self.pair.get()?.as_raw_fd(), &bytes, &message, flags, None).map(drop)
     }
 
     /// In the keeper: waits for it. `None` if the watch dog is gone.
     pub(crate) fn take_over(&self) -> Result<Option<OwnedFd>, Errno> {
-        self.keeper
-            .set_read_timeout(None)
-            .map_err(|error| errno(&error))?;
+        set_read_timeout(self.keeper.get()?, Duration::ZERO)?;
         loop {
             let mut space = cmsg_space!(RawFd);
             let mut byte = [0];
             let mut bytes = [IoSliceMut::new(&mut byte)];
             let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-            let taken = recvmsg::<()>(self.keeper.as_raw_fd(), &mut bytes, Some(&mut space), flags);
+            let taken = recvmsg::<()>(
+                self.keeper.get()?.as_raw_fd(),
+                &mut bytes,
+                Some(&mut space),
+                flags,
+            );
             let message = match taken {
                 Ok(message) => message,
                 Err(Errno::EINTR) => continue,
@@ -191,16 +219,13 @@ impl Channel {
 
     /// The numbers of both ends, for the next image of this process.
     pub(crate) fn numbers(&self) -> [RawFd; 2] {
-        [self.pair.as_raw_fd(), self.keeper.as_raw_fd()]
+        [self.pair.number(), self.keeper.number()]
     }
 
     /// Whether they stay open across `exec`.
     pub(crate) fn set_inherited(&self, inherited: bool) -> Result<(), Errno> {
-        for end in [&self.pair, &self.keeper] {
-            // The same descriptor under an owner of the type that is asked for; it is closed with that one.
-            set_inherited(end.as_fd(), inherited)?;
-        }
-        Ok(())
+        self.pair.set_inherited(inherited)?;
+        self.keeper.set_inherited(inherited)
     }
 
     /// Takes over one that an earlier image of this process made.
@@ -214,8 +239,8 @@ impl Channel {
             return Err(Errno::EBADF);
         }
         Ok(Self {
-            pair: adopt_socket(pair)?.into(),
-            keeper: adopt_socket(keeper)?.into(),
+            pair: adopt_socket(pair)?,
+            keeper: adopt_socket(keeper)?,
         })
     }
 }

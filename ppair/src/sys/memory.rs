@@ -12,13 +12,15 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use nix::fcntl::{FallocateFlags, FcntlArg, FdFlag, SealFlag, fallocate, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::mman::{
-    MapFlags, MmapAdvise, ProtFlags, madvise, mmap, mmap_anonymous, mprotect, munmap,
+    MRemapFlags, MapFlags, MmapAdvise, ProtFlags, madvise, mmap, mmap_anonymous, mprotect, mremap,
+    munmap,
 };
 use nix::sys::stat::fstat;
 use nix::sys::uio::pwrite;
-use nix::unistd::ftruncate;
+use nix::unistd::{Whence, ftruncate, lseek};
 
-use super::Errno;
+use super::owned::Owned;
+use super::{Errno, random, signal};
 
 /// The seals of a memory file: nobody can change its size, so that no access of a mapping is ever a `SIGBUS`, and nobody
 /// can change the seals.
@@ -48,11 +50,11 @@ pub(crate) fn create(name: &CStr, size: usize, allocated: usize) -> Result<Owned
 }
 
 /// Allocates the pages of these bytes of a memory file, which are within its size. Pages that are there keep what they hold.
-pub(crate) fn allocate(fd: &OwnedFd, bytes: Range<usize>) -> Result<(), Errno> {
+pub(crate) fn allocate(fd: impl AsFd, bytes: Range<usize>) -> Result<(), Errno> {
     let offset = i64::try_from(bytes.start).map_err(|_| Errno::EFBIG)?;
     let length = i64::try_from(bytes.len()).map_err(|_| Errno::EFBIG)?;
     loop {
-        match fallocate(fd, FallocateFlags::FALLOC_FL_KEEP_SIZE, offset, length) {
+        match fallocate(&fd, FallocateFlags::FALLOC_FL_KEEP_SIZE, offset, length) {
             Err(Errno::EINTR) => {}
             other => return other,
         }
@@ -60,10 +62,10 @@ pub(crate) fn allocate(fd: &OwnedFd, bytes: Range<usize>) -> Result<(), Errno> {
 }
 
 /// Writes all of `bytes` at `offset` of a memory file.
-pub(crate) fn write_at(fd: &OwnedFd, mut offset: usize, mut bytes: &[u8]) -> Result<(), Errno> {
+pub(crate) fn write_at(fd: impl AsFd, mut offset: usize, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
         let at = i64::try_from(offset).map_err(|_| Errno::EFBIG)?;
-        match pwrite(fd, bytes, at) {
+        match pwrite(&fd, bytes, at) {
             Ok(0) => return Err(Errno::EIO),
             Ok(written) => {
                 offset += written;
@@ -76,14 +78,61 @@ pub(crate) fn write_at(fd: &OwnedFd, mut offset: usize, mut bytes: &[u8]) -> Res
     Ok(())
 }
 
-/// Which file it is: device and number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Identity(u64, u64);
+/// A memory file that [`create`] made, as a descriptor of ppair's own.
+///
+/// A guarded commit writes through it, so there its identity has to be found out fast. Nothing reads or writes at the
+/// file's position; so that is a number which no other file has, and to ask for it takes a third of the time of an
+/// `fstat`.
+#[derive(Debug)]
+pub(crate) struct MemoryFile {
+    fd: Owned,
+    position: i64,
+}
 
-/// Which file a descriptor leads to now.
-pub(crate) fn identity(fd: &OwnedFd) -> Result<Identity, Errno> {
-    let found = fstat(fd)?;
-    Ok(Identity(found.st_dev, found.st_ino))
+impl MemoryFile {
+    /// Takes a descriptor that [`create`] made, in this process or in the one that has handed it over.
+    pub(crate) fn new(fd: OwnedFd) -> Result<Self, Errno> {
+        /// Set in each position that this has chosen, and far beyond the size of any file.
+        const FAR: i64 = 1 << 61;
+        let fd = Owned::new(fd)?;
+        let mut position = lseek(fd.get()?, 0, Whence::SeekCur)?;
+        if position & FAR == 0 {
+            let chosen = i64::try_from(random::word() >> 4).map_err(|_| Errno::EFBIG)? | FAR;
+            position = lseek(fd.get()?, chosen, Whence::SeekSet)?;
+        }
+        Ok(Self { fd, position })
+    }
+
+    /// Returns the descriptor, for one use right now.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if the program has closed it.
+    pub(crate) fn get(&self) -> Result<BorrowedFd<'_>, Errno> {
+        self.fd.get()
+    }
+
+    /// The descriptor itself, as [`get`](Self::get) checks it.
+    pub(crate) fn owned(&self) -> &Owned {
+        &self.fd
+    }
+
+    /// Writes all of `bytes` at `offset`. A limit on the size of files (`RLIMIT_FSIZE`) is an error, and no signal.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if the program has closed it, or `EFBIG` for that limit.
+    pub(crate) fn write_at(&self, offset: usize, bytes: &[u8]) -> Result<(), Errno> {
+        signal::without_those_of_writes(|| {
+            // By number, which the next line checks.
+            // SAFETY: borrowed for that check, and used only if it is this file. A number that is not open is an error.
+            let fd = unsafe { BorrowedFd::borrow_raw(self.fd.number()) };
+            if lseek(fd, 0, Whence::SeekCur) != Ok(self.position) {
+                return Err(Errno::EBADF);
+            }
+            write_at(fd, offset, bytes)
+        })
+    }
 }
 
 /// Moves a descriptor above those of standard input, output and error, whose numbers are free if a program has closed them:
@@ -122,54 +171,67 @@ impl Mapping {
         if size_of_created(fd)? != length.get() {
             return Err(Errno::EINVAL);
         }
-        Self::of_part(fd, 0, length)
+        let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        Self::with_protection(fd, length, protection)
     }
 
-    /// Maps a part of `fd`, which [`create`] made, from `offset` on, which is a multiple of the page's size. The part is within the file's
-    /// size.
-    pub(crate) fn of_part(
-        fd: BorrowedFd<'_>,
-        offset: usize,
-        length: NonZeroUsize,
-    ) -> Result<Self, Errno> {
+    /// Maps the pages that these bytes lie in once more, writable, whatever the protection of this one. It needs no descriptor, so
+    /// it also works if the program has closed it. Returns the mapping, and where in it the bytes begin.
+    pub(crate) fn again(&self, bytes: Range<usize>) -> Result<(Self, usize), Errno> {
+        let first = bytes.start / PAGE * PAGE;
+        if bytes.end > self.length() {
+            return Err(Errno::EINVAL);
+        }
+        let length = bytes.end.checked_sub(first).and_then(NonZeroUsize::new);
+        let length = length.ok_or(Errno::EINVAL)?;
+        let whole = length.get().next_multiple_of(PAGE);
+        let mapping = Self::reserve(length)?;
+        // SAFETY: within this mapping, as just checked.
+        let from = unsafe { self.start.add(first) };
+        let flags = MRemapFlags::MREMAP_MAYMOVE | MRemapFlags::MREMAP_FIXED;
+        let to = Some(mapping.start.cast());
+        // With an old size of 0 the pages of a shared mapping are mapped a second time (mremap(2)).
+        // SAFETY: the old mapping stays as it is; the new one replaces pages that were just reserved, of which nobody knows yet.
+        unsafe { mremap(from.cast(), 0, whole, flags, to) }?;
         let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-        Self::with_protection(fd, offset, length, protection)
+        // SAFETY: nobody knows of these pages yet.
+        unsafe { mprotect(mapping.start.cast(), whole, protection) }?;
+        Ok((mapping, bytes.start - first))
     }
 
     /// Maps the whole of `fd`, which [`create`] made in this process or in another one, for looking only.
     #[cfg(feature = "cli")]
     pub(crate) fn read_only(fd: BorrowedFd<'_>) -> Result<Self, Errno> {
         let length = NonZeroUsize::new(size_of_created(fd)?).ok_or(Errno::EINVAL)?;
-        Self::with_protection(fd, 0, length, ProtFlags::PROT_READ)
+        Self::with_protection(fd, length, ProtFlags::PROT_READ)
     }
 
     fn with_protection(
         fd: BorrowedFd<'_>,
-        offset: usize,
         length: NonZeroUsize,
         protection: ProtFlags,
     ) -> Result<Self, Errno> {
-        let end = offset.checked_add(length.get()).ok_or(Errno::EFBIG)?;
-        if end > size_of_created(fd)? || offset % PAGE != 0 {
-            return Err(Errno::EINVAL);
-        }
-        let at = i64::try_from(offset).map_err(|_| Errno::EFBIG)?;
+        let mapping = Self::reserve(length)?;
+        let flags = MapFlags::MAP_SHARED | MapFlags::MAP_FIXED;
+        let address = NonZeroUsize::new(mapping.start.addr().get());
+        // SAFETY: it replaces pages that were just reserved, of which nobody knows yet.
+        unsafe { mmap(address, length, protection, flags, fd, 0) }?;
+        Ok(mapping)
+    }
+
+    /// Room for a mapping, with its guard pages.
+    fn reserve(length: NonZeroUsize) -> Result<Self, Errno> {
         let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE;
         let room = Self::room(length);
         // SAFETY: a new mapping at an address of the kernel's choice touches no memory that Rust knows of.
         let before = unsafe { mmap_anonymous(None, room, ProtFlags::PROT_NONE, flags) }?;
         // SAFETY: the mapping that was just made is two pages longer than `length`, rounded up.
         let start = unsafe { before.cast::<u8>().add(PAGE) };
-        let mapping = Self {
+        Ok(Self {
             start,
             length,
             allocated: None,
-        };
-        let flags = MapFlags::MAP_SHARED | MapFlags::MAP_FIXED;
-        let address = NonZeroUsize::new(start.addr().get());
-        // SAFETY: it replaces pages of the mapping that was just made, of which nobody knows yet.
-        unsafe { mmap(address, length, protection, flags, fd, at) }?;
-        Ok(mapping)
+        })
     }
 
     /// Zeroed memory of the allocator's instead, without guard pages, which only this process has.
@@ -232,7 +294,7 @@ impl Drop for Mapping {
         }
         // SAFETY: the guard page in front belongs to the mapping.
         let before = unsafe { self.start.sub(PAGE) };
-        // SAFETY: `of_part` mapped exactly this range, and whoever took addresses from it borrowed `self`.
+        // SAFETY: `reserve` mapped exactly this range, and whoever took addresses from it borrowed `self`.
         let _ = unsafe { munmap(before.cast(), Self::room(self.length).get()) };
     }
 }

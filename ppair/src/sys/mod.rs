@@ -17,6 +17,7 @@ pub(crate) mod lasting;
 pub(crate) mod memory;
 pub(crate) mod notify;
 pub(crate) mod oom_score;
+pub(crate) mod owned;
 pub(crate) mod process;
 pub(crate) mod random;
 pub(crate) mod signal;

@@ -2,18 +2,18 @@
 //!
 //! Crates that speak it allocate for each message; the watch dog must not.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, sendto, socket};
 
 use super::Errno;
-use super::memory::above_standard;
+use super::owned::Owned;
 
 /// The way to the service manager.
 #[derive(Debug)]
 pub(crate) struct Notify {
-    socket: OwnedFd,
+    socket: Owned,
     address: UnixAddr,
 }
 
@@ -32,7 +32,7 @@ impl Notify {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let socket = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;
         Ok(Self {
-            socket: above_standard(socket)?,
+            socket: Owned::new(socket)?,
             address,
         })
     }
@@ -41,7 +41,7 @@ impl Notify {
     pub(crate) fn send(&self, lines: &[u8]) -> Result<(), Errno> {
         let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
         loop {
-            match sendto(self.socket.as_raw_fd(), lines, &self.address, flags) {
+            match sendto(self.socket.get()?.as_raw_fd(), lines, &self.address, flags) {
                 Ok(_) => return Ok(()),
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno),

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use nix::sys::uio::pwrite;
 
 use super::Errno;
-use super::memory::above_standard;
+use super::owned::Owned;
 
 /// Never picked.
 const LOWEST: &[u8] = b"-1000";
@@ -14,7 +14,7 @@ const LOWEST: &[u8] = b"-1000";
 /// The file of this process, and what stood in it. It names this process also in a child that inherits the descriptor.
 #[derive(Debug)]
 pub(crate) struct Score {
-    file: OwnedFd,
+    file: Owned,
     original: [u8; 8],
     length: usize,
 }
@@ -25,15 +25,18 @@ impl Score {
         let mut options = File::options();
         let file = options.read(true).write(true);
         let file = file.open("/proc/self/oom_score_adj").ok()?;
-        Self::of(above_standard(file.into()).ok()?)
+        Self::of(file.into())
     }
 
     fn of(file: OwnedFd) -> Option<Self> {
         let mut original = [0; 8];
         let read = nix::sys::uio::pread(&file, &mut original, 0).ok()?;
         let length = original[..read].trim_ascii_end().len();
-        (length > 0 && original[..length] != *LOWEST).then_some(Self {
-            file,
+        if length == 0 || original[..length] == *LOWEST {
+            return None;
+        }
+        Some(Self {
+            file: Owned::new(file).ok()?,
             original,
             length,
         })
@@ -55,7 +58,7 @@ impl Score {
 
     fn write(&self, text: &[u8]) -> Result<(), Errno> {
         loop {
-            match pwrite(&self.file, text, 0) {
+            match pwrite(self.file.get()?, text, 0) {
                 Ok(_) => return Ok(()),
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno),

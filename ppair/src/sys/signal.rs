@@ -1,6 +1,7 @@
 //! Signals: the saved world of the program's start, the set that the watch dog waits for, and the wait itself.
 
 use core::mem::MaybeUninit;
+use core::sync::atomic::{AtomicI32, Ordering};
 use core::time::Duration;
 
 use nix::libc;
@@ -138,6 +139,75 @@ pub(crate) fn block(set: Set) -> Result<Set, Errno> {
 #[inline]
 pub(crate) fn set_mask(set: Set) -> Result<Set, Errno> {
     change_mask(libc::SIG_SETMASK, set)
+}
+
+/// What the kernel sends to a process for its own write: to a pipe that nobody reads, beyond the limit of file sizes, to a
+/// terminal that is another group's. Where they are blocked, the first two are errors and nothing else, and the third one
+/// is not sent: the line is written.
+const OF_WRITES: Set = Set::of(&[SIGPIPE, SIGXFSZ, SIGTTOU]);
+
+/// The process that has them blocked as long as it lives; 0 if none has. A child finds another process's id here, and need not write
+/// to this page.
+static QUIET: AtomicI32 = AtomicI32::new(0);
+
+/// What a write can bring about is an error in this process from here on. Returns the mask from before.
+pub(crate) fn be_quiet() -> Result<Set, Errno> {
+    let before = block(OF_WRITES)?;
+    QUIET.store(super::process::pid(), Ordering::Relaxed);
+    Ok(before)
+}
+
+/// Before the signals of [`be_quiet`] are let in again in this very process: those that it has brought upon itself are dropped.
+pub(crate) fn end_quiet() {
+    QUIET.store(0, Ordering::Relaxed);
+    drop_those_of_writes(Set::NONE);
+}
+
+/// Runs `write`, where what a write can bring about is an error and nothing else.
+pub(crate) fn quietly<T>(write: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
+    if QUIET.load(Ordering::Relaxed) == super::process::pid() {
+        return write();
+    }
+    match block(OF_WRITES) {
+        Ok(before) => write_blocked(before, write),
+        // Where not even that works, what is to be said matters more.
+        Err(_) => write(),
+    }
+}
+
+/// As [`quietly`], in a process that is not quiet by itself.
+pub(crate) fn without_those_of_writes<T>(
+    write: impl FnOnce() -> Result<T, Errno>,
+) -> Result<T, Errno> {
+    write_blocked(block(OF_WRITES)?, write)
+}
+
+/// Runs `write` where [`OF_WRITES`] are blocked, and makes `before` the mask again.
+fn write_blocked<T>(before: Set, write: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
+    // Those that were blocked before are the program's own, and so is one that is pending.
+    let own = if before.0 & OF_WRITES.0 == 0 {
+        Set::NONE
+    } else {
+        pending().unwrap_or(OF_WRITES)
+    };
+    let result = write();
+    if matches!(result, Err(Errno::EPIPE | Errno::EFBIG)) {
+        drop_those_of_writes(own);
+    }
+    // It was the mask until now, so it cannot be refused.
+    let _ = set_mask(before);
+    result
+}
+
+/// Drops what is pending of [`OF_WRITES`], but for `own`.
+#[cold]
+fn drop_those_of_writes(own: Set) {
+    let brought = Set(OF_WRITES.0 & !own.0);
+    for _ in 0..OF_WRITES.0.count_ones() {
+        if brought.0 == 0 || !matches!(wait(brought, Some(Duration::ZERO)), Ok(Some(_))) {
+            return;
+        }
+    }
 }
 
 /// Stops this process as a terminal's `^Z` does, until a SIGCONT continues it. SIGTSTP is blocked

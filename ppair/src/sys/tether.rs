@@ -16,7 +16,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 
 use super::Errno;
-use super::memory::{above_standard, set_inherited};
+use super::memory::set_inherited;
+use super::owned::{Identity, Owned};
+use super::process;
 use super::signal::{self, SIGCHLD, SIGTERM, Set};
 
 /// linux/fcntl.h, the same on every architecture that ppair runs on; `libc` does not have it.
@@ -25,8 +27,10 @@ const F_SETSIG: i32 = 10;
 /// Both ends. The watch dog keeps them, and each worker inherits them.
 #[derive(Debug)]
 pub(crate) struct Tether {
-    watchdog: OwnedFd,
-    worker: OwnedFd,
+    watchdog: Owned,
+    worker: Owned,
+    /// The process id of the watch dog.
+    pid: i32,
 }
 
 impl Tether {
@@ -40,14 +44,15 @@ impl Tether {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let (watchdog, worker) = socketpair(AddressFamily::Unix, SockType::Stream, None, flags)?;
         let tether = Self {
-            watchdog: above_standard(watchdog)?,
-            worker: above_standard(worker)?,
+            watchdog: Owned::new(watchdog)?,
+            worker: Owned::new(worker)?,
+            pid: process::pid(),
         };
-        signals(&tether.watchdog, SIGCHLD)?;
+        signals(tether.watchdog.get()?, SIGCHLD)?;
         own(&tether.watchdog)?;
         if ends_worker {
             let signal = tether.prepare_end(grace, mask).unwrap_or(SIGTERM);
-            signals(&tether.worker, signal)?;
+            signals(tether.worker.get()?, signal)?;
         }
         Ok(tether)
     }
@@ -60,17 +65,27 @@ impl Tether {
         let nanos = grace.map_or(0, |grace| {
             u64::try_from(grace.as_nanos()).unwrap_or(0).max(1)
         });
-        WORKER_END.store(self.worker.as_raw_fd(), Ordering::Relaxed);
+        let Identity { device, inode } = self.worker.identity();
+        WORKER_END.store(self.worker.number(), Ordering::Relaxed);
+        END_DEVICE.store(device, Ordering::Relaxed);
+        END_INODE.store(inode, Ordering::Relaxed);
+        WATCHDOG.store(self.pid, Ordering::Relaxed);
         GRACE.store(nanos, Ordering::Relaxed);
         (is_free && install(signal).is_ok()).then_some(signal)
     }
 
-    /// In a new worker: lets go of the watch dog's end, and asks for the signal.
+    /// Returns true if the program has closed neither end.
+    pub(crate) fn is_there(&self) -> bool {
+        self.watchdog.is_there() && self.worker.is_there()
+    }
+
+    /// In a new worker: lets go of the watch dog's end, and asks for the signal. [Both are there](Self::is_there): no code of the user's has run
+    /// since they were made, or the caller has looked. A new worker does not look, as each page that it faults in takes time.
     pub(crate) fn hold_as_worker(&self) -> Result<(), Errno> {
         // By number, and not by dropping the owner: this is the watch dog's memory, which a worker only reads.
         // By `syscall`, as in `signal::change_mask`, for the sake of the pages that a new worker has to fault in.
         // SAFETY: nothing of a worker uses this end, and the owner is never dropped there (`Pair::start` leaks it).
-        let closed = unsafe { libc::syscall(libc::SYS_close, self.watchdog.as_raw_fd()) };
+        let closed = unsafe { libc::syscall(libc::SYS_close, self.watchdog.number()) };
         Errno::result(closed)?;
         own(&self.worker)
     }
@@ -78,17 +93,20 @@ impl Tether {
     /// In another child of the watch dog: lets go of both ends, by which worker and watch dog learn of each other's end.
     pub(crate) fn let_go(&self) {
         for end in [&self.watchdog, &self.worker] {
-            // By number, as above.
-            // SAFETY: nothing of that child uses them, and the owner is never dropped there (`Pair::start` leaks it).
-            let _ = unsafe { libc::close(end.as_raw_fd()) };
+            // If it is not there, it is let go.
+            let _ = end.close_in_child();
         }
     }
 
     /// In a worker: wakes the watch dog. A worker does so once, and what one of them has sent is taken out before the next one is forked, so there is always
     /// room.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if the program has closed this end.
     pub(crate) fn wake_watchdog(&self) -> Result<(), Errno> {
         let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
-        match send(self.worker.as_raw_fd(), &[0], flags) {
+        match send(self.worker.get()?.as_raw_fd(), &[0], flags) {
             Ok(_) | Err(Errno::EAGAIN) => Ok(()),
             Err(errno) => Err(errno),
         }
@@ -96,38 +114,39 @@ impl Tether {
 
     /// In a worker: whether the watch dog lives.
     pub(crate) fn has_watchdog(&self) -> bool {
-        use std::os::fd::AsFd;
-        let mut ready = [PollFd::new(self.worker.as_fd(), PollFlags::empty())];
+        let Ok(end) = self.worker.get() else {
+            // The program has closed it. A worker whose parent is gone has another one.
+            return process::parent() == self.pid;
+        };
+        let mut ready = [PollFd::new(end, PollFlags::empty())];
         !matches!(poll(&mut ready, PollTimeout::ZERO), Ok(1..))
     }
 
     /// In the watch dog: forgets what woke it.
     pub(crate) fn drain(&self) {
         let mut bytes = [0; 64];
-        // At most one byte is there.
-        let _ = recv(
-            self.watchdog.as_raw_fd(),
-            &mut bytes,
-            MsgFlags::MSG_DONTWAIT,
-        );
+        if let Ok(end) = self.watchdog.get() {
+            // At most one byte is there.
+            let _ = recv(end.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT);
+        }
     }
 
     /// The numbers of both ends, for the next image of this process.
     pub(crate) fn numbers(&self) -> [RawFd; 2] {
-        [self.watchdog.as_raw_fd(), self.worker.as_raw_fd()]
+        [self.watchdog.number(), self.worker.number()]
     }
 
     /// Whether they stay open across `exec`.
     pub(crate) fn set_inherited(&self, inherited: bool) -> Result<(), Errno> {
-        set_inherited(&self.watchdog, inherited)?;
-        set_inherited(&self.worker, inherited)
+        self.watchdog.set_inherited(inherited)?;
+        self.worker.set_inherited(inherited)
     }
 
     /// In a fresh image, for the workers that it will fork: a handler does not survive an `exec`.
     pub(crate) fn prepare_end_again(&self, grace: Option<Duration>, mask: Set) {
         if let Some(signal) = self.prepare_end(grace, mask) {
             // If it is refused, the kernel sends what it was told to before.
-            let _ = set_signal(&self.worker, signal);
+            let _ = self.worker.get().and_then(|end| set_signal(end, signal));
         }
     }
 
@@ -144,11 +163,12 @@ impl Tether {
         Ok(Self {
             watchdog: adopt_socket(watchdog)?,
             worker: adopt_socket(worker)?,
+            pid: process::pid(),
         })
     }
 }
 
-pub(super) fn adopt_socket(number: RawFd) -> Result<OwnedFd, Errno> {
+pub(super) fn adopt_socket(number: RawFd) -> Result<Owned, Errno> {
     // SAFETY: borrowed for the check only; a number that is not open gives `EBADF` from it.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
     let kind = nix::sys::stat::fstat(borrowed)?.st_mode & libc::S_IFMT;
@@ -159,27 +179,27 @@ pub(super) fn adopt_socket(number: RawFd) -> Result<OwnedFd, Errno> {
     // which it was an end of its tether; nothing in this image has opened a descriptor of that number, as it was never closed.
     let owned = unsafe { OwnedFd::from_raw_fd(number) };
     set_inherited(&owned, false)?;
-    Ok(owned)
+    Owned::new(owned)
 }
 
 /// The owner of `fd` gets this signal when there is something to read, or the other end is closed.
-fn signals(fd: &OwnedFd, signal: i32) -> Result<(), Errno> {
+fn signals(fd: BorrowedFd<'_>, signal: i32) -> Result<(), Errno> {
     set_signal(fd, signal)?;
     let flags = OFlag::O_ASYNC | OFlag::O_NONBLOCK;
     fcntl(fd, FcntlArg::F_SETFL(flags)).map(drop)
 }
 
 /// This process is the owner of `fd` from here on.
-fn own(fd: &OwnedFd) -> Result<(), Errno> {
+fn own(fd: &Owned) -> Result<(), Errno> {
     // By `syscall`, as above.
     // SAFETY: the call takes nothing, touches nothing and cannot fail.
     let pid = unsafe { libc::syscall(libc::SYS_getpid) };
     // SAFETY: `F_SETOWN` takes an integer only.
-    let owned = unsafe { libc::syscall(libc::SYS_fcntl, fd.as_raw_fd(), libc::F_SETOWN, pid) };
+    let owned = unsafe { libc::syscall(libc::SYS_fcntl, fd.number(), libc::F_SETOWN, pid) };
     Errno::result(owned).map(drop)
 }
 
-fn set_signal(fd: &OwnedFd, signal: i32) -> Result<(), Errno> {
+fn set_signal(fd: BorrowedFd<'_>, signal: i32) -> Result<(), Errno> {
     // SAFETY: `F_SETSIG` takes an integer only.
     Errno::result(unsafe { libc::fcntl(fd.as_raw_fd(), F_SETSIG, signal) }).map(drop)
 }
@@ -191,6 +211,11 @@ pub(crate) fn lost() -> i32 {
 
 /// What the handler of that signal has to know: the worker's end, and how long it has to end by itself, in nanoseconds; 0 for any time.
 static WORKER_END: AtomicI32 = AtomicI32::new(-1);
+/// What that end leads to.
+static END_DEVICE: AtomicU64 = AtomicU64::new(0);
+static END_INODE: AtomicU64 = AtomicU64::new(0);
+/// The process id of the watch dog.
+static WATCHDOG: AtomicI32 = AtomicI32::new(0);
 static GRACE: AtomicU64 = AtomicU64::new(0);
 
 /// The disposition of a signal.
@@ -218,19 +243,33 @@ fn install(signal: c_int) -> Result<(), Errno> {
 extern "C" fn on_lost(_: c_int) {
     // The code that is gone back to must not find another `errno`.
     let errno = Errno::last_raw();
+    // Somebody may have sent this signal for another reason.
+    if is_lost() {
+        kill_in(GRACE.load(Ordering::Relaxed));
+        let _ = signal::kill(process::pid(), SIGTERM);
+    }
+    Errno::set_raw(errno);
+}
+
+/// Returns true if the watch dog is gone. For the handler.
+fn is_lost() -> bool {
+    let number = WORKER_END.load(Ordering::Relaxed);
+    let identity = Identity {
+        device: END_DEVICE.load(Ordering::Relaxed),
+        inode: END_INODE.load(Ordering::Relaxed),
+    };
+    if Identity::of_number(number) != Some(identity) {
+        // The program has closed it, and the number may be that of anything.
+        return process::parent() != WATCHDOG.load(Ordering::Relaxed);
+    }
     let mut end = libc::pollfd {
-        fd: WORKER_END.load(Ordering::Relaxed),
+        fd: number,
         events: 0,
         revents: 0,
     };
     // SAFETY: one valid, writable `pollfd`, for the length of a call that does not wait.
     let ready = unsafe { libc::poll(&raw mut end, 1, 0) };
-    // Somebody may have sent this signal for another reason.
-    if ready == 1 && end.revents & libc::POLLHUP != 0 {
-        kill_in(GRACE.load(Ordering::Relaxed));
-        let _ = signal::kill(super::process::pid(), SIGTERM);
-    }
-    Errno::set_raw(errno);
+    ready == 1 && end.revents & libc::POLLHUP != 0
 }
 
 /// Has the kernel send a SIGKILL to this process so many nanoseconds from now. If it refuses there is nobody to be told.

@@ -67,6 +67,7 @@ impl WatchDog {
                 self.unclear = pending_of_terminals().but(self.owed);
                 self.segment.set_forked(self.incarnation, self.unclear);
                 let since = clock::now();
+                self.announce_start(pid);
                 // The new worker usually waits for this very processor, and what is left to do here (to say that it was started, and why) can wait for it.
                 process::give_way();
                 self.begin_watch(Running { pid, since });
@@ -200,6 +201,7 @@ impl WatchDog {
                 self.complain("prctl", errno);
             }
         }
+        signal::end_quiet();
         // Nobody else is left to serve, so it goes on anyway.
         self.leave_world();
     }

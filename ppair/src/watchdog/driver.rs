@@ -10,7 +10,7 @@ use core::time::Duration;
 use super::alarms::{Alarm, Alarms};
 use super::birth::Forked;
 use super::keeping::Kept;
-use super::machine::{Action, Event, Machine};
+use super::machine::{Action, Actions, Event, Machine};
 use super::manager::Manager;
 use super::oom::Oom;
 use crate::config::{Options, Orphans};
@@ -19,13 +19,13 @@ use crate::death::{Death, Mark};
 use crate::event::{Event as Say, Next};
 use crate::exit::Exit;
 use crate::keeper::Keeping;
-use crate::log::say;
+use crate::log::{say, try_say};
 use crate::progress::{DeathWindow, Ladder};
 use crate::resume::{Baton, Relay};
 use crate::state::hearts::Weakest;
 use crate::state::segment::Segment;
 use crate::sys::process::Alone;
-use crate::sys::signal::Set;
+use crate::sys::signal::{SIGCHLD, Set};
 use crate::sys::tether::Tether;
 use crate::sys::{Errno, children, clock, process, signal};
 use crate::worker::Beginning;
@@ -68,6 +68,15 @@ pub(super) struct Signs {
     pub(super) hung: Option<Weakest>,
     /// It had to be killed, since it did not end in time.
     pub(super) was_killed: bool,
+}
+
+/// What was written to the log ahead of its turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Said {
+    /// The death of the last worker, before the fork of the next one.
+    death: bool,
+    /// The start of the next one, as soon as it was forked.
+    start: bool,
 }
 
 /// Where the next worker comes from.
@@ -120,6 +129,8 @@ pub(crate) struct WatchDog {
     last_stop: Option<(i32, Duration)>,
     /// Signals that the system has refused to send to the worker.
     unsent: Set,
+    /// The lines that are in the log already, while what else hears of the same is still to be told.
+    pub(super) said: Said,
     /// How many processes were killed that the last worker had left behind, until that is said.
     pub(super) cleared: u32,
     /// The generation when the worker started: more than that is progress.
@@ -197,6 +208,7 @@ impl WatchDog {
             has_warned_of_no_heart: false,
             last_stop: None,
             unsent: Set::NONE,
+            said: Said::default(),
             cleared: 0,
             generation: segment.generation(),
             last_death: None,
@@ -374,6 +386,9 @@ impl WatchDog {
     }
 
     pub(super) fn on_signal(&mut self, taken: signal::Taken) -> Option<Role> {
+        if taken.signal == SIGCHLD {
+            self.kept.is_woken = true;
+        }
         if !World::passes_on(taken) {
             return None;
         }
@@ -480,6 +495,9 @@ impl WatchDog {
             let is_used = matches!(self.image, Image::Used(_));
             let (first, then) =
                 actions.partition(|action| is_used && matches!(action, Action::LogDied { .. }));
+            if at_once && !is_used {
+                self.announce_death(actions);
+            }
             for action in first.into_iter().chain(then) {
                 match action {
                     Action::Fork => match self.fork(at_once) {
@@ -559,6 +577,11 @@ impl WatchDog {
     /// Says what happened to the log, and to whoever else wants to hear of it.
     pub(super) fn tell(&self, event: &Say<'_>) {
         say(event);
+        self.tell_others(event);
+    }
+
+    /// Says what happened to whoever else than the log wants to hear of it.
+    fn tell_others(&self, event: &Say<'_>) {
         if let Some(on_event) = self.equipment.on_event {
             // Not to be inlined: its frame is the user's.
             hand_out(on_event, event);
@@ -592,6 +615,43 @@ impl WatchDog {
         self.machine.restarts()
     }
 
+    /// Writes the line of a death before the next worker is forked, so that it does not come into what that one writes. That takes a few
+    /// microseconds of a restart. A log that does not take the line at once gets it after the fork.
+    #[inline(never)]
+    fn announce_death(&mut self, actions: Actions) {
+        let logs = actions.into_iter().find_map(|action| match action {
+            Action::LogDied { restarts, next } => Some((restarts, next)),
+            _ => None,
+        });
+        let forks = actions.into_iter().any(|action| action == Action::Fork);
+        if let Some((restarts, next)) = logs.filter(|_| forks) {
+            if let Some(death) = &self.last_death {
+                self.said.death = try_say(&Say::Died {
+                    death,
+                    restarts,
+                    next,
+                });
+            }
+        }
+    }
+
+    /// Writes the line of a start as soon as there is a worker, if that of the last death is in front of it.
+    #[inline(never)]
+    pub(super) fn announce_start(&mut self, worker: i32) {
+        if self.said.death && self.cleared == 0 {
+            self.said.start = try_say(&self.started(worker));
+        }
+    }
+
+    fn started(&self, worker: i32) -> Say<'static> {
+        Say::Started {
+            watchdog: self.pid,
+            worker,
+            incarnation: self.incarnation,
+            generation: self.generation,
+        }
+    }
+
     #[inline(never)]
     fn say_died(&mut self, restarts: u32, next: Next) {
         self.put_down();
@@ -602,11 +662,16 @@ impl WatchDog {
         if death.exit == Exit::Code(0) && next == Next::Stop {
             return;
         }
-        self.tell(&Say::Died {
+        let died = Say::Died {
             death,
             restarts,
             next,
-        });
+        };
+        if self.said.death {
+            self.tell_others(&died);
+        } else {
+            self.tell(&died);
+        }
         self.tell_manager_of_death(death, next);
         self.say_cleared();
     }
@@ -627,12 +692,13 @@ impl WatchDog {
         self.say_cleared();
         let Some(worker) = self.worker else { return };
         self.put_down();
-        self.tell(&Say::Started {
-            watchdog: self.pid,
-            worker: worker.pid,
-            incarnation: self.incarnation,
-            generation: self.generation,
-        });
+        let started = self.started(worker.pid);
+        let said = core::mem::take(&mut self.said);
+        if said.start {
+            self.tell_others(&started);
+        } else {
+            self.tell(&started);
+        }
         self.tell_manager_of_start(worker.pid);
     }
 
@@ -661,4 +727,7 @@ fn hand_out(on_event: fn(&Say<'_>), event: &Say<'_>) {
             reason: "the function of `on_event` panicked",
         });
     }
+    // What it has printed and is buffered would otherwise be printed by every worker that is forked afterwards, and not by this process,
+    // which ends without that.
+    process::flush_streams();
 }

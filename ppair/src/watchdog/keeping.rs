@@ -29,6 +29,8 @@ pub(super) struct Kept {
     deaths: u32,
     /// The last attempt that had succeeded when the last one of them died.
     saved: u64,
+    /// Whether the watch dog was woken: perhaps by a worker that cannot ring the keeper by itself.
+    pub(super) is_woken: bool,
 }
 
 impl WatchDog {
@@ -79,6 +81,9 @@ impl WatchDog {
             if let Ok(Some(reaped)) = wait::reap(pid) {
                 self.bury_keeper(reaped);
             }
+        }
+        if core::mem::take(&mut self.kept.is_woken) {
+            keeping.ring_for_worker();
         }
         let delivery = self.segment.delivery();
         let report = delivery.report();

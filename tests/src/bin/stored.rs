@@ -12,6 +12,7 @@
 //! | `exit N`, `abort` | ends the worker |
 //! | `linger` | leaves a child that does nothing |
 //! | `reap` | waits for the end of any child |
+//! | `write` | makes the file that `WRITE_TO` names, of 64 KiB |
 //!
 //! `SETUP_FOLDER` is where it goes once the pair has begun, as `setup` may.
 //!
@@ -20,6 +21,8 @@
 //! `crash` ends the keeper, `slow` has it wait until that file is gone, and makes `waits`. `saves`
 //! counts. If there is `environment`, each call adds to it what a program that the keeper starts
 //! has in its environment.
+//!
+//! With `SIGPIPE=default` that signal is what it is in a program that is not in Rust.
 //!
 //! `RESTORE=N` gives the pair a checkpoint of N, of generation N. With the argument `twins` there are two hard states of one name.
 
@@ -147,6 +150,10 @@ fn linger() {
 fn main() {
     // Where `ppair_tests::inject` begins to count system calls.
     let _ = nix::unistd::getppid();
+    if std::env::var("SIGPIPE").as_deref() == Ok("default") {
+        // SAFETY: the default runs no code.
+        unsafe { nix::libc::signal(nix::libc::SIGPIPE, nix::libc::SIG_DFL) };
+    }
     // The program's own name may be anything.
     let is = |argument: &str| {
         std::env::args_os()
@@ -219,6 +226,13 @@ fn main() {
             "reap" => {
                 let reaped = nix::sys::wait::wait().expect("a child");
                 println!("reaped={}", reaped.pid().expect("it has one"));
+            }
+            "write" => {
+                let path = std::env::var_os("WRITE_TO").expect("a path");
+                println!(
+                    "write {:?}",
+                    std::fs::write(path, vec![7; 65_536]).map_err(|error| error.kind())
+                );
             }
             "exit" => exit(number()),
             "abort" => abort(),

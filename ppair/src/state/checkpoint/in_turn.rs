@@ -209,7 +209,6 @@ impl<T: HardState> InTurn<'_, T> {
         let committer = self.committer();
         let region = self.shared.region;
         if self.turn.begun != committer.incarnation {
-            region.words.check_guard()?;
             region.published_in_turn(&committer)?;
             region.begin(committer.incarnation)?;
             self.turn.begun = committer.incarnation;
