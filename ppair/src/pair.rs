@@ -414,11 +414,8 @@ impl<S: 'static> Pair<S> {
                 "two parameters are checkpoints of the same type `{name}`; give each its own type"
             ));
         }
-        let specs: Vec<RegionSpec> = preparation
-            .regions
-            .into_iter()
-            .map(|(_, spec)| spec)
-            .collect();
+        let regions = preparation.regions.into_iter();
+        let specs: Vec<RegionSpec> = regions.map(|(_, spec)| spec).collect();
         // What `setup` has printed and is buffered would otherwise be printed by every worker.
         process::flush_streams();
         let mask = start::prepare_to_write(resumed.as_ref());

@@ -658,12 +658,12 @@ mod tests {
             .collect();
         for is_there in [true, false] {
             if !is_there {
-                let number = segment.file.owned().number();
+                let number = segment.file().owned().number();
                 // As if the program had closed it and opened something else since.
                 // SAFETY: nothing owns that number but the segment, which finds out.
-                let moved = unsafe { nix::libc::dup2(other.file.owned().number(), number) };
+                let moved = unsafe { nix::libc::dup2(other.file().owned().number(), number) };
                 assert_eq!(moved, number);
-                assert_eq!(segment.file.write_at(0, &[1; 8]), Err(Errno::EBADF));
+                assert_eq!(segment.file().write_at(0, &[1; 8]), Err(Errno::EBADF));
             }
             for (number, at) in places.into_iter().enumerate() {
                 let length = [1, 2, 90][number % 3].min(words - at);
@@ -696,7 +696,7 @@ mod tests {
             assert!(others, "nothing is written elsewhere");
         }
         // What has the number by now is not the segment's to close.
-        assert!(!segment.file.owned().is_there());
+        assert!(!segment.file().owned().is_there());
     }
 
     #[test]
