@@ -109,7 +109,8 @@ fn try_to_repair() {
 }
 
 impl Degraded {
-    /// Returns true if all is there that a pair consists of: the program runs in this process, and may have closed it.
+    /// Returns true if all is there that a pair consists of: the program runs in this process, and
+    /// may have closed it.
     fn is_whole(&self) -> bool {
         let Equipment {
             tether, keeping, ..

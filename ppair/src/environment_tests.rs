@@ -202,7 +202,7 @@ fn an_unknown_variable_is_reported_and_changes_nothing() {
         ("PPAIR_HANGTIMEOUT", "did you mean PPAIR_HANG_TIMEOUT?"),
         (
             "PPAIR_COLOUR",
-            "there are PPAIR, PPAIR_RESTART, PPAIR_MAX_RESTARTS, ",
+            "there are PPAIR, PPAIR_RESTART, PPAIR_NEVER_RESTART, ",
         ),
     ] {
         let said = Environment::explain_unknown(name);

@@ -12,7 +12,8 @@ pub(crate) fn say(event: &Event<'_>) {
     let _ = stderr::write_line(Line::of(event, stderr::is_journal()).as_bytes());
 }
 
-/// As [`say`], for who must not wait. Returns false if the log does not take the line at once: then nothing of it is written.
+/// As [`say`], for who must not wait. Returns false if the log does not take the line at once: then
+/// nothing of it is written.
 #[cold]
 #[inline(never)]
 pub(crate) fn try_say(event: &Event<'_>) -> bool {

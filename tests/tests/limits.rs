@@ -1,5 +1,5 @@
-//! Limits of the system (setrlimit(2)), and signals that a write can bring about: for a pair they are errors with a reason,
-//! and for the program what they are without one.
+//! Limits of the system (setrlimit(2)), and signals that a write can bring about: for a pair they
+//! are errors with a reason, and for the program what they are without one.
 
 use std::fs;
 use std::io::Read as _;
@@ -25,7 +25,8 @@ fn limited(limits: &[(Resource, u64)]) -> Fixture {
             }
             Ok(())
         };
-        // SAFETY: the closure runs between fork and exec and makes system calls only, which is allowed there.
+        // SAFETY: the closure runs between fork and exec and makes system calls only, which is
+        // allowed there.
         unsafe { command.pre_exec(set) };
     })
 }
@@ -221,7 +222,8 @@ fn a_log_that_nobody_reads_any_more_ends_nobody() {
     }
 }
 
-/// `stty tostop`: what writes to a terminal from the background is stopped, and a watch dog must not be.
+/// `stty tostop`: what writes to a terminal from the background is stopped, and a watch dog must
+/// not be.
 #[test]
 fn a_line_on_a_terminal_does_not_stop_the_watch_dog() {
     let terminal = Terminal::new();

@@ -94,11 +94,7 @@ fn what_has_to_be_text_is_refused() {
         (
             "PPAIR_STORE",
             b"postgres://h/\xfe",
-            if cfg!(feature = "full") {
-                "in UTF-8, behind `postgres:`"
-            } else {
-                "feature `postgres`"
-            },
+            "in UTF-8, behind `postgres:`",
         ),
         ("PPAIR_STORE", b"\xfe", "expected `memory`"),
         ("PPAIR_STORE", b"\xfe:/x", "expected `memory`"),

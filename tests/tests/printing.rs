@@ -25,6 +25,7 @@ fn a_death_is_logged_before_the_next_worker_writes_and_on_a_line_of_its_own() {
     let end = Fixture::new(PRINTER)
         .arg("prompt")
         .env("PPAIR_MAX_RESTARTS", "unlimited")
+        .env("PPAIR_MAX_EARLY_EXITS", "unlimited")
         .env("PPAIR_RESTART_DELAY", "0s")
         .run();
     end.expect_code(0);

@@ -1,5 +1,5 @@
-//! A program that closes all descriptors and opens its own finds nothing of ppair's in them, whenever it does so, and
-//! no commit is lost without an error.
+//! A program that closes all descriptors and opens its own finds nothing of ppair's in them,
+//! whenever it does so, and no commit is lost without an error.
 
 use std::fs;
 use std::io::Read as _;
@@ -93,7 +93,8 @@ fn check(moment: &str, case: Case, shortage: Option<&Shortage>) {
     };
     let committed = said("committed");
     if moment == "degraded" {
-        // Nothing is a pair again that has lost what a pair consists of. Without one, a death is the program's.
+        // Nothing is a pair again that has lost what a pair consists of. Without one, a death is
+        // the program's.
         let [small, big, errors, changed] = numbers(&committed);
         assert_eq!(
             [errors, changed],
@@ -131,7 +132,8 @@ fn numbers(text: &str) -> [u64; 4] {
         .expect("four of them")
 }
 
-/// Returns how many files and sockets the program has opened: each holds what it has written, and nothing else.
+/// Returns how many files and sockets the program has opened: each holds what it has written, and
+/// nothing else.
 fn look_at_strays(folder: &Path, listener: &UnixListener, what: &str) -> usize {
     let mut count = 0;
     loop {

@@ -156,7 +156,8 @@ impl Ring for Keeping {
             return self.lives();
         }
         if rung == Err(Errno::EBADF) && process::parent() == self.watchdog {
-            // The program has closed this end. The watch dog has one too, and rings when it is woken; and the keeper looks without that.
+            // The program has closed this end. The watch dog has one too, and rings when it is
+            // woken; and the keeper looks without that.
             let _ = signal::kill(self.watchdog, signal::SIGCHLD);
         }
         true
@@ -247,7 +248,8 @@ impl Keeping {
         self.channel.is_there() && locked(self.lock.as_ref()) == self.locked
     }
 
-    /// In the watch dog: has the keeper look, as a worker may want that which has closed its own end.
+    /// In the watch dog: has the keeper look, as a worker may want that which has closed its own
+    /// end.
     pub(crate) fn ring_for_worker(&self) {
         // If it is gone, the next one looks.
         let _ = self.channel.ring();

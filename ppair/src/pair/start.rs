@@ -60,8 +60,8 @@ pub(super) fn enter(
     worker
 }
 
-/// What the pair itself writes from here on may fail, and is not to end the program without a word. Returns the mask from
-/// before. `setup` has run.
+/// What the pair itself writes from here on may fail, and is not to end the program without a word.
+/// Returns the mask from before. `setup` has run.
 pub(super) fn prepare_to_write(resumed: Option<&Resumed>) -> Set {
     let mask = signal::be_quiet()
         .unwrap_or_else(|errno| fail("cannot block the signals of a write", errno));

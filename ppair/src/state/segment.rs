@@ -157,7 +157,8 @@ impl Guard for Segment {
         let file = self.file.as_ref().ok_or(Errno::EBADF)?;
         match file.write_at(start, bytes) {
             Ok(()) => Ok(()),
-            // The program has closed the descriptor, or has set a limit on the size of its files. There is a way without, if a slower one.
+            // The program has closed the descriptor, or has set a limit on the size of its files.
+            // There is a way without, if a slower one.
             Err(_) => self.open(at..at + bytes.len().div_ceil(WORD), &mut |words| {
                 copy::store(words, bytes);
             }),

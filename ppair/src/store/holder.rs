@@ -8,6 +8,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::shown::shown;
+
 /// Part of the name of a holder whose lock is about to be free: only its keeper is left of the pair.
 pub(crate) const LEFT: &str = "a pair whose watch dog is dead";
 
@@ -24,7 +26,7 @@ impl Signer {
     pub(crate) fn of(process: i32) -> Self {
         let program = std::env::current_exe().ok();
         let program = program.as_deref().and_then(Path::file_name);
-        let program = program.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let program = program.map_or_else(String::new, |name| shown(name).to_string());
         Self {
             process,
             program: program.replace(char::is_control, "?"),

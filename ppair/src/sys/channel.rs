@@ -89,7 +89,8 @@ impl Channel {
         let mut bytes = [0; 256];
         // Zero would be for ever.
         let timeout = at_most.max(Duration::from_micros(1));
-        // A store that closes descriptors which it does not know ends its keeper, and the next one is whole.
+        // A store that closes descriptors which it does not know ends its keeper, and the next one
+        // is whole.
         let Ok(keeper) = self.keeper.get() else {
             return Heard::Gone;
         };

@@ -80,9 +80,9 @@ pub(crate) fn write_at(fd: impl AsFd, mut offset: usize, mut bytes: &[u8]) -> Re
 
 /// A memory file that [`create`] made, as a descriptor of ppair's own.
 ///
-/// A guarded commit writes through it, so there its identity has to be found out fast. Nothing reads or writes at the
-/// file's position; so that is a number which no other file has, and to ask for it takes a third of the time of an
-/// `fstat`.
+/// A guarded commit writes through it, so there its identity has to be found out fast. Nothing
+/// reads or writes at the file's position; so that is a number which no other file has, and to ask
+/// for it takes a third of the time of an `fstat`.
 #[derive(Debug)]
 pub(crate) struct MemoryFile {
     fd: Owned,
@@ -90,7 +90,8 @@ pub(crate) struct MemoryFile {
 }
 
 impl MemoryFile {
-    /// Takes a descriptor that [`create`] made, in this process or in the one that has handed it over.
+    /// Takes a descriptor that [`create`] made, in this process or in the one that has handed it
+    /// over.
     pub(crate) fn new(fd: OwnedFd) -> Result<Self, Errno> {
         /// Set in each position that this has chosen, and far beyond the size of any file.
         const FAR: i64 = 1 << 61;
@@ -117,7 +118,8 @@ impl MemoryFile {
         &self.fd
     }
 
-    /// Writes all of `bytes` at `offset`. A limit on the size of files (`RLIMIT_FSIZE`) is an error, and no signal.
+    /// Writes all of `bytes` at `offset`. A limit on the size of files (`RLIMIT_FSIZE`) is an
+    /// error, and no signal.
     ///
     /// # Errors
     ///
@@ -125,7 +127,8 @@ impl MemoryFile {
     pub(crate) fn write_at(&self, offset: usize, bytes: &[u8]) -> Result<(), Errno> {
         signal::without_those_of_writes(|| {
             // By number, which the next line checks.
-            // SAFETY: borrowed for that check, and used only if it is this file. A number that is not open is an error.
+            // SAFETY: borrowed for that check, and used only if it is this file. A number that is
+            // not open is an error.
             let fd = unsafe { BorrowedFd::borrow_raw(self.fd.number()) };
             if lseek(fd, 0, Whence::SeekCur) != Ok(self.position) {
                 return Err(Errno::EBADF);
@@ -175,8 +178,9 @@ impl Mapping {
         Self::with_protection(fd, length, protection)
     }
 
-    /// Maps the pages that these bytes lie in once more, writable, whatever the protection of this one. It needs no descriptor, so
-    /// it also works if the program has closed it. Returns the mapping, and where in it the bytes begin.
+    /// Maps the pages that these bytes lie in once more, writable, whatever the protection of this
+    /// one. It needs no descriptor, so it also works if the program has closed it. Returns the
+    /// mapping, and where in it the bytes begin.
     pub(crate) fn again(&self, bytes: Range<usize>) -> Result<(Self, usize), Errno> {
         let first = bytes.start / PAGE * PAGE;
         if bytes.end > self.length() {
@@ -191,7 +195,8 @@ impl Mapping {
         let flags = MRemapFlags::MREMAP_MAYMOVE | MRemapFlags::MREMAP_FIXED;
         let to = Some(mapping.start.cast());
         // With an old size of 0 the pages of a shared mapping are mapped a second time (mremap(2)).
-        // SAFETY: the old mapping stays as it is; the new one replaces pages that were just reserved, of which nobody knows yet.
+        // SAFETY: the old mapping stays as it is; the new one replaces pages that were just
+        // reserved, of which nobody knows yet.
         unsafe { mremap(from.cast(), 0, whole, flags, to) }?;
         let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: nobody knows of these pages yet.
@@ -294,7 +299,8 @@ impl Drop for Mapping {
         }
         // SAFETY: the guard page in front belongs to the mapping.
         let before = unsafe { self.start.sub(PAGE) };
-        // SAFETY: `reserve` mapped exactly this range, and whoever took addresses from it borrowed `self`.
+        // SAFETY: `reserve` mapped exactly this range, and whoever took addresses from it borrowed
+        // `self`.
         let _ = unsafe { munmap(before.cast(), Self::room(self.length).get()) };
     }
 }

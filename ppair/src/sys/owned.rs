@@ -1,7 +1,9 @@
-//! Descriptors of ppair's own, known by what they lead to and not by their number: the program may close any number, and
-//! open something else that gets it. Everything that ppair writes goes through an [`Owned`], or into a mapping.
+//! Descriptors of ppair's own, known by what they lead to and not by their number: the program may
+//! close any number, and open something else that gets it. Everything that ppair writes goes
+//! through an [`Owned`], or into a mapping.
 //!
-//! Between the check and the use another thread of the program may still do so; the check is made right before the use.
+//! Between the check and the use another thread of the program may still do so; the check is made
+//! right before the use.
 
 use core::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -12,8 +14,8 @@ use nix::sys::stat::fstat;
 use super::Errno;
 use super::memory::{above_standard, set_inherited};
 
-/// What a descriptor leads to: device and number. Of a socket or a pipe, the number is its own as long as it is open
-/// anywhere.
+/// What a descriptor leads to: device and number. Of a socket or a pipe, the number is its own as
+/// long as it is open anywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) device: u64,
@@ -30,7 +32,8 @@ impl Identity {
         })
     }
 
-    /// As [`of`](Self::of), for a handler of a signal: fstat(2) may be called there, and nothing is allocated.
+    /// As [`of`](Self::of), for a handler of a signal: fstat(2) may be called there, and nothing is
+    /// allocated.
     pub(super) fn of_number(number: RawFd) -> Option<Self> {
         let mut found = core::mem::MaybeUninit::<libc::stat>::zeroed();
         // SAFETY: `found` is writable; a number that is not open is an error.
@@ -88,11 +91,12 @@ impl Owned {
         self.identity
     }
 
-    /// Closes it in a process that was just forked, where its owner is never dropped: that is memory of the process
-    /// before, which is leaked.
+    /// Closes it in a process that was just forked, where its owner is never dropped: that is
+    /// memory of the process before, which is leaked.
     pub(crate) fn close_in_child(&self) -> Result<(), Errno> {
         let number = self.get()?.as_raw_fd();
-        // SAFETY: it is this one, as just checked; nothing of that process uses it, and no owner of it is dropped there.
+        // SAFETY: it is this one, as just checked; nothing of that process uses it, and no owner of
+        // it is dropped there.
         Errno::result(unsafe { libc::close(number) }).map(drop)
     }
 

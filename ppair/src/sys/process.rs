@@ -108,13 +108,14 @@ pub(crate) fn close_listeners() {
     }
 }
 
-/// Writes what this process has printed and buffered: with Rust's `print!` and with C's stdio. A process that is forked
-/// afterwards would print it once more.
+/// Writes what this process has printed and buffered: with Rust's `print!` and with C's stdio. A
+/// process that is forked afterwards would print it once more.
 pub(crate) fn flush_streams() {
     use std::io::Write as _;
     // What nobody takes is lost, as at the end of any program.
     let _ = std::io::stdout().flush();
-    // SAFETY: with a null pointer it writes the buffers of all output streams (fflush(3)), each under its own lock.
+    // SAFETY: with a null pointer it writes the buffers of all output streams (fflush(3)), each
+    // under its own lock.
     let _ = unsafe { libc::fflush(core::ptr::null_mut()) };
 }
 

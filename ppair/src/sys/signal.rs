@@ -141,23 +141,25 @@ pub(crate) fn set_mask(set: Set) -> Result<Set, Errno> {
     change_mask(libc::SIG_SETMASK, set)
 }
 
-/// What the kernel sends to a process for its own write: to a pipe that nobody reads, beyond the limit of file sizes, to a
-/// terminal that is another group's. Where they are blocked, the first two are errors and nothing else, and the third one
-/// is not sent: the line is written.
+/// What the kernel sends to a process for its own write: to a pipe that nobody reads, beyond the
+/// limit of file sizes, to a terminal that is another group's. Where they are blocked, the first
+/// two are errors and nothing else, and the third one is not sent: the line is written.
 const OF_WRITES: Set = Set::of(&[SIGPIPE, SIGXFSZ, SIGTTOU]);
 
-/// The process that has them blocked as long as it lives; 0 if none has. A child finds another process's id here, and need not write
-/// to this page.
+/// The process that has them blocked as long as it lives; 0 if none has. A child finds another
+/// process's id here, and need not write to this page.
 static QUIET: AtomicI32 = AtomicI32::new(0);
 
-/// What a write can bring about is an error in this process from here on. Returns the mask from before.
+/// What a write can bring about is an error in this process from here on. Returns the mask from
+/// before.
 pub(crate) fn be_quiet() -> Result<Set, Errno> {
     let before = block(OF_WRITES)?;
     QUIET.store(super::process::pid(), Ordering::Relaxed);
     Ok(before)
 }
 
-/// Before the signals of [`be_quiet`] are let in again in this very process: those that it has brought upon itself are dropped.
+/// Before the signals of [`be_quiet`] are let in again in this very process: those that it has
+/// brought upon itself are dropped.
 pub(crate) fn end_quiet() {
     QUIET.store(0, Ordering::Relaxed);
     drop_those_of_writes(Set::NONE);

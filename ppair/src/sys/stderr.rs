@@ -1,7 +1,7 @@
 //! One line, one `write`, and never a wait for a reader who has stopped reading.
 //!
-//! The log is what standard error was when the pair began, whatever becomes of the number 2 since: a program that closes
-//! it and opens a file gets that number for it.
+//! The log is what standard error was when the pair began, whatever becomes of the number 2 since:
+//! a program that closes it and opens a file gets that number for it.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::OnceLock;
@@ -65,7 +65,8 @@ impl Log {
         } else {
             None
         };
-        // Under a number of ppair's own it stays the log, whatever the program does with its standard error.
+        // Under a number of ppair's own it stays the log, whatever the program does with its
+        // standard error.
         let copied = || {
             let copy = above_standard(stderr.as_fd().try_clone_to_owned().ok()?).ok()?;
             Some((Owned::new(copy).ok()?, by_number))
@@ -115,7 +116,8 @@ pub(crate) fn is_journal() -> bool {
     log().is_some_and(|log| log.is_journal)
 }
 
-/// Finds the way to standard error, before any code of the user's runs. Until then no line is written.
+/// Finds the way to standard error, before any code of the user's runs. Until then no line is
+/// written.
 pub(crate) fn begin() {
     log();
 }
@@ -127,8 +129,8 @@ pub(crate) fn prepare() {
     let now = Identity::of(stderr.as_fd()).ok();
     let is_same = before.is_some_and(|log| now == Some(log.identity));
     let is_whole = before.is_some_and(|log| log.own.as_ref().is_none_or(|(own, _)| own.is_there()));
-    // What `setup` makes standard error is inherited by programs that are started. What is not has only got the number, as `setup` has
-    // closed what had it.
+    // What `setup` makes standard error is inherited by programs that are started. What is not has
+    // only got the number, as `setup` has closed what had it.
     let is_standard = || {
         let flags = fcntl(stderr.as_fd(), FcntlArg::F_GETFD).map(FdFlag::from_bits_retain);
         flags.is_ok_and(|flags| !flags.contains(FdFlag::FD_CLOEXEC))
@@ -142,12 +144,14 @@ pub(crate) fn prepare() {
 ///
 /// # Errors
 ///
-/// The `errno` that kept the line from being written: `EAGAIN` if standard error takes nothing, `EBADF` if the program has closed it.
+/// The `errno` that kept the line from being written: `EAGAIN` if standard error takes nothing,
+/// `EBADF` if the program has closed it.
 pub(crate) fn write_line(line: &[u8]) -> Result<(), Errno> {
     write(line, true)
 }
 
-/// As [`write_line`], without the time that it has: `EAGAIN` if standard error does not take it at once.
+/// As [`write_line`], without the time that it has: `EAGAIN` if standard error does not take it at
+/// once.
 pub(crate) fn try_write_line(line: &[u8]) -> Result<(), Errno> {
     write(line, false)
 }

@@ -79,8 +79,9 @@ impl Tether {
         self.watchdog.is_there() && self.worker.is_there()
     }
 
-    /// In a new worker: lets go of the watch dog's end, and asks for the signal. [Both are there](Self::is_there): no code of the user's has run
-    /// since they were made, or the caller has looked. A new worker does not look, as each page that it faults in takes time.
+    /// In a new worker: lets go of the watch dog's end, and asks for the signal. [Both are
+    /// there](Self::is_there): no code of the user's has run since they were made, or the caller
+    /// has looked. A new worker does not look, as each page that it faults in takes time.
     pub(crate) fn hold_as_worker(&self) -> Result<(), Errno> {
         // By number, and not by dropping the owner: this is the watch dog's memory, which a worker only reads.
         // By `syscall`, as in `signal::change_mask`, for the sake of the pages that a new worker has to fault in.

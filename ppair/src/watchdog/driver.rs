@@ -129,7 +129,8 @@ pub(crate) struct WatchDog {
     last_stop: Option<(i32, Duration)>,
     /// Signals that the system has refused to send to the worker.
     unsent: Set,
-    /// The lines that are in the log already, while what else hears of the same is still to be told.
+    /// The lines that are in the log already, while what else hears of the same is still to be
+    /// told.
     pub(super) said: Said,
     /// How many processes were killed that the last worker had left behind, until that is said.
     pub(super) cleared: u32,
@@ -615,8 +616,9 @@ impl WatchDog {
         self.machine.restarts()
     }
 
-    /// Writes the line of a death before the next worker is forked, so that it does not come into what that one writes. That takes a few
-    /// microseconds of a restart. A log that does not take the line at once gets it after the fork.
+    /// Writes the line of a death before the next worker is forked, so that it does not come into
+    /// what that one writes. That takes a few microseconds of a restart. A log that does not take
+    /// the line at once gets it after the fork.
     #[inline(never)]
     fn announce_death(&mut self, actions: Actions) {
         let logs = actions.into_iter().find_map(|action| match action {
@@ -635,7 +637,8 @@ impl WatchDog {
         }
     }
 
-    /// Writes the line of a start as soon as there is a worker, if that of the last death is in front of it.
+    /// Writes the line of a start as soon as there is a worker, if that of the last death is in
+    /// front of it.
     #[inline(never)]
     pub(super) fn announce_start(&mut self, worker: i32) {
         if self.said.death && self.cleared == 0 {
@@ -727,7 +730,7 @@ fn hand_out(on_event: fn(&Say<'_>), event: &Say<'_>) {
             reason: "the function of `on_event` panicked",
         });
     }
-    // What it has printed and is buffered would otherwise be printed by every worker that is forked afterwards, and not by this process,
-    // which ends without that.
+    // What it has printed and is buffered would otherwise be printed by every worker that is forked
+    // afterwards, and not by this process, which ends without that.
     process::flush_streams();
 }

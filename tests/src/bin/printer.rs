@@ -1,6 +1,6 @@
-//! Prints at the wrong moments. With the argument `buffered`, `setup` and the function of `on_event` print without a line
-//! feed, with `print!` and with C's `printf`. With `prompt`, each worker writes to standard error as soon as it can, in
-//! pieces, and ends.
+//! Prints at the wrong moments. With the argument `buffered`, `setup` and the function of
+//! `on_event` print without a line feed, with `print!` and with C's `printf`. With `prompt`, each
+//! worker writes to standard error as soon as it can, in pieces, and ends.
 
 use std::process::exit;
 

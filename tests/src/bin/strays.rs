@@ -1,10 +1,11 @@
-//! Closes all descriptors at some moment, opens files and sockets of its own up to a number above the highest that
-//! was closed, and goes on: nothing of ppair's may come into them. The arguments are the moment, the first number
-//! that is closed, a folder, and `ready` if the worker is to say that it is.
+//! Closes all descriptors at some moment, opens files and sockets of its own up to a number above
+//! the highest that was closed, and goes on: nothing of ppair's may come into them. The arguments
+//! are the moment, the first number that is closed, a folder, and `ready` if the worker is to say
+//! that it is.
 //!
-//! In the folder there is a listening `socket`. The program makes the files `stray-N` there, and `committed` with the
-//! commits that it was told are done, the errors, and the descriptors that something was done to. The second worker
-//! makes `found`.
+//! In the folder there is a listening `socket`. The program makes the files `stray-N` there, and
+//! `committed` with the commits that it was told are done, the errors, and the descriptors that
+//! something was done to. The second worker makes `found`.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -74,7 +75,8 @@ impl Plan {
         let numbers = fs::read_dir("/proc/self/fd").expect("/proc");
         let numbers = numbers.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
         let highest: RawFd = numbers.max().expect("some are open");
-        // SAFETY: the call takes integers only. Nothing of this program's is open that it uses afterwards.
+        // SAFETY: the call takes integers only. Nothing of this program's is open that it uses
+        // afterwards.
         let closed = unsafe { libc::syscall(libc::SYS_close_range, self.first, u32::MAX, 0) };
         assert_eq!(closed, 0);
         let mut strays = STRAYS.lock().expect("no panic");
@@ -182,7 +184,8 @@ fn main() {
     // SAFETY: the call takes integers only, and this program has opened nothing yet.
     let closed = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
     assert_eq!(closed, 0);
-    // Otherwise the message of a panic would be in a file that has the number of standard error by then.
+    // Otherwise the message of a panic would be in a file that has the number of standard error by
+    // then.
     std::panic::set_hook(Box::new(|_| {}));
     let in_setup = plan.clone();
     let mut pair = Pair::new(Config::new()).setup(move || in_setup.at("setup"));
