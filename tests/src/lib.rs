@@ -1,4 +1,5 @@
-//! The harness of ppair's black-box tests: it spawns a program, reads what it says, and always ends.
+//! The harness of ppair's black-box tests: it spawns a program, reads what it says, and always
+//! ends.
 //!
 //! A test never forks itself: libtest has threads. It spawns a fixture of `src/bin` (or an example)
 //! and talks to it through its pipes and signals:

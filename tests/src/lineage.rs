@@ -1,4 +1,5 @@
-//! What pairs have confirmed of stores that a third hand moves about, and what that must agree with.
+//! What pairs have confirmed of stores that a third hand moves about, and what that must agree
+//! with.
 
 use std::collections::BTreeMap;
 

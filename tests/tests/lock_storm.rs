@@ -1,5 +1,6 @@
-//! Two pairs that commit durably to one store, and a third hand that removes, replaces, moves and puts back its lock, its file and its
-//! folder: no number is confirmed twice, and of each store that is left nothing is lost that was confirmed.
+//! Two pairs that commit durably to one store, and a third hand that removes, replaces, moves and
+//! puts back its lock, its file and its folder: no number is confirmed twice, and of each store
+//! that is left nothing is lost that was confirmed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -228,7 +229,8 @@ fn draw(from: &mut Vec<PathBuf>, random: &mut Random) -> Option<PathBuf> {
     })
 }
 
-/// Over what is there. A pair may just have made something where there was nothing, in a folder too.
+/// Over what is there. A pair may just have made something where there was nothing, in a folder
+/// too.
 fn put(from: &Path, to: &Path) {
     if from.is_dir() {
         while fs::rename(from, to).is_err() {
@@ -360,7 +362,8 @@ fn storm(kind: Kind) {
             if has_ended || random.below(6) == 0 {
                 let next = storm.start();
                 let old = core::mem::replace(slot, next);
-                // SQLite itself loses what is in the middle of a commit if its log is separated from it just then.
+                // SQLite itself loses what is in the middle of a commit if its log is separated
+                // from it just then.
                 storm.end(old, kind != Kind::Sqlite && random.below(2) == 0);
             }
         }

@@ -172,8 +172,8 @@ fn a_forged_hand_over_ends_the_program_and_nothing_else() {
     }
     let stored = || fs::read(folder.join("store")).expect("a store");
     assert!(stored() == before);
-    // What is none is dropped. Such a program is a pair like any other, which puts its mark into the
-    // first sector.
+    // What is none is dropped. Such a program is a pair like any other, which puts its mark into
+    // the first sector.
     for rest in ["", "x", "7,-1,-1"] {
         let end = forged(&folder, rest);
         end.expect_code(0);

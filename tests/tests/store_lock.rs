@@ -1,4 +1,5 @@
-//! Pairs whose lock, file or folder is removed, moved or replaced below them: of two pairs one at most confirms, and it says what has happened.
+//! Pairs whose lock, file or folder is removed, moved or replaced below them: of two pairs one at
+//! most confirms, and it says what has happened.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

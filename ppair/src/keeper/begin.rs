@@ -172,8 +172,8 @@ pub(super) fn when_free<T>(
     }
 }
 
-/// Whether the watch dog is gone that is named so: `process 4711 (program)`, or `process 4711 on host name` if that is this machine; or its
-/// keeper is named.
+/// Whether the watch dog is gone that is named so: `process 4711 (program)`, or `process 4711 on
+/// host name` if that is this machine; or its keeper is named.
 fn has_died(holder: &str) -> bool {
     if holder.contains(LEFT) {
         return true;

@@ -1,7 +1,9 @@
-//! Whose a store is: a pair writes its token into the store when it begins, and each of its keepers looks for it.
+//! Whose a store is: a pair writes its token into the store when it begins, and each of its keepers
+//! looks for it.
 //!
-//! A lock alone is not enough: it falls with a keeper that dies, and its file can be moved away and back. Another pair that had
-//! the store meanwhile has left its own token there, so that the earlier pair never confirms anything again.
+//! A lock alone is not enough: it falls with a keeper that dies, and its file can be moved away and
+//! back. Another pair that had the store meanwhile has left its own token there, so that the
+//! earlier pair never confirms anything again.
 
 use xxhash_rust::xxh3::xxh3_64;
 

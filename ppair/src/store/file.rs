@@ -1,12 +1,14 @@
 //! The store in a file: `file:PATH`, and `shm:NAME`, which is `/dev/shm/NAME`.
 //!
-//! A save writes the slot that does not hold the newest image, and then waits for the disk once. What has reached the disk of it, in whatever order,
-//! is either all of it or no image; then the other slot counts, which nobody has touched. So nothing that was saved is ever overwritten by what is not
-//! saved yet.
+//! A save writes the slot that does not hold the newest image, and then waits for the disk once.
+//! What has reached the disk of it, in whatever order, is either all of it or no image; then the
+//! other slot counts, which nobody has touched. So nothing that was saved is ever overwritten by
+//! what is not saved yet.
 //!
-//! The file carries a lock of its own, which the keeper has as long as it has the file open, and the token of the pair: see
-//! [`claim`](super::claim). Each save looks, before it is confirmed, whether the path still leads to the very file that was written. The file that is
-//! moved away is not made anew: it may come back.
+//! The file carries a lock of its own, which the keeper has as long as it has the file open, and
+//! the token of the pair: see [`claim`](super::claim). Each save looks, before it is confirmed,
+//! whether the path still leads to the very file that was written. The file that is moved away is
+//! not made anew: it may come back.
 
 mod aside;
 mod build;
@@ -178,7 +180,8 @@ impl<D: Disk> FileStore<D> {
         ))
     }
 
-    /// Makes a file that holds `image`, and gives it the store's path: where nothing is, or in place of `over`.
+    /// Makes a file that holds `image`, and gives it the store's path: where nothing is, or in
+    /// place of `over`.
     fn put(
         &self,
         image: &Image,
@@ -238,7 +241,8 @@ impl<D: Disk> FileStore<D> {
         let synced = self.volume.sync_folder_of(&self.path);
         synced.map_err(|error| errors::cannot(&self.path, "put into its folder", &error))?;
         opened.is_settled = true;
-        // Not before, as it may still be at the name of a temporary file on the disk. If it fails, it is a store all the same.
+        // Not before, as it may still be at the name of a temporary file on the disk. If it fails,
+        // it is a store all the same.
         if opened.mark.uses != Use::Store {
             let _ = opened.sign_as(&self.volume.disk, Use::Store);
         }

@@ -1,7 +1,8 @@
 //! Who has the lock of a file: the processes that have it locked, as `/proc` shows them.
 //!
-//! The process that took a lock may be dead while another one, which inherited the descriptor, holds it.
-//! `/proc/locks` names the dead one, so the descriptors of all processes are looked at instead.
+//! The process that took a lock may be dead while another one, which inherited the descriptor,
+//! holds it. `/proc/locks` names the dead one, so the descriptors of all processes are looked at
+//! instead.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -10,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::shown::shown;
 
-/// Part of the name of a holder whose lock is about to be free: only its keeper is left of the pair.
+/// Part of the name of a holder whose lock is about to be free: only its keeper is left of the
+/// pair.
 pub(crate) const LEFT: &str = "a pair whose watch dog is dead";
 
 /// A process that signs for a pair.
@@ -48,7 +50,8 @@ struct Holder {
     is_stopped: bool,
 }
 
-/// How long a name is believed. A lock is tried again more often than all processes can be looked at.
+/// How long a name is believed. A lock is tried again more often than all processes can be looked
+/// at.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Names the holder of one file, which is asked for again and again.
@@ -56,7 +59,8 @@ const FRESH: Duration = Duration::from_secs(1);
 pub(crate) struct Naming(Option<(Instant, String)>);
 
 impl Naming {
-    /// Says who holds the lock of the file at `path`, of which `signer` is what the file says itself.
+    /// Says who holds the lock of the file at `path`, of which `signer` is what the file says
+    /// itself.
     pub(crate) fn name(&mut self, path: &Path, signer: Option<&Signer>) -> String {
         match &self.0 {
             Some((since, name)) if since.elapsed() < FRESH => name.clone(),

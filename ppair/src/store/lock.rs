@@ -1,10 +1,12 @@
 //! The lock file of a store that has a path: one pair at a time.
 //!
-//! It is a `flock` on `PATH.lock`, which the kernel lets go when the last process is gone that has the descriptor; the file stays. It is the
-//! open file description's, so children have it too, and no process lets it go for the others by dropping its [`Lock`].
+//! It is a `flock` on `PATH.lock`, which the kernel lets go when the last process is gone that has
+//! the descriptor; the file stays. It is the open file description's, so children have it too, and
+//! no process lets it go for the others by dropping its [`Lock`].
 //!
-//! Its name can be taken from under a pair: another process removes the file, or moves its folder. So a [`Watch`] looks at the path before
-//! a commit is confirmed, and the stores themselves know whose they are: see [`claim`](super::claim).
+//! Its name can be taken from under a pair: another process removes the file, or moves its folder.
+//! So a [`Watch`] looks at the path before a commit is confirmed, and the stores themselves know
+//! whose they are: see [`claim`](super::claim).
 
 use std::fs::File;
 use std::io;
@@ -179,7 +181,8 @@ fn read(file: &File) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Returns true if ppair may overwrite a file with these bytes: it is empty, or ppair has signed it. A power failure may leave zeros.
+/// Returns true if ppair may overwrite a file with these bytes: it is empty, or ppair has signed
+/// it. A power failure may leave zeros.
 fn is_own(text: &[u8]) -> bool {
     text.len() < LIMIT && (text.iter().all(|&byte| byte == 0) || signer(text).is_some())
 }
@@ -195,7 +198,8 @@ fn signer(text: &[u8]) -> Option<Signer> {
     })
 }
 
-/// Looks, on behalf of a pair that holds the lock of a store, whether the file at the path is still that lock.
+/// Looks, on behalf of a pair that holds the lock of a store, whether the file at the path is still
+/// that lock.
 #[derive(Debug)]
 pub(crate) struct Watch {
     store: PathBuf,
@@ -223,8 +227,9 @@ impl Watch {
         })
     }
 
-    /// Makes sure that the file at the path is one that the pair has locked. If it was removed, moved or replaced, and no other pair has
-    /// the lock by now, it is made anew: returns true then.
+    /// Makes sure that the file at the path is one that the pair has locked. If it was removed,
+    /// moved or replaced, and no other pair has the lock by now, it is made anew: returns true
+    /// then.
     ///
     /// # Errors
     ///

@@ -1,12 +1,13 @@
 //! `sqlite:PATH`: tables in an SQLite database, which may be the user's own.
 //!
-//! SQLite's locks belong to the process and fall when *any* descriptor of the file is closed in it. So the file is never opened
-//! but by SQLite, or in a way that cannot read (`O_PATH`): what must be known of it is asked by its path. That is why the file carries no lock of the
-//! pair's, as that of `file:` does. Instead each save compares the pair's token with that in the table `ppair_holder`, in its own
-//! transaction: whoever takes the database over leaves another one there.
+//! SQLite's locks belong to the process and fall when *any* descriptor of the file is closed in it.
+//! So the file is never opened but by SQLite, or in a way that cannot read (`O_PATH`): what must be
+//! known of it is asked by its path. That is why the file carries no lock of the pair's, as that of
+//! `file:` does. Instead each save compares the pair's token with that in the table `ppair_holder`,
+//! in its own transaction: whoever takes the database over leaves another one there.
 //!
-//! What is committed goes from the log into the database before it is confirmed: a database that is moved away, or replaced, is whole without
-//! the log that stays behind at the path.
+//! What is committed goes from the log into the database before it is confirmed: a database that is
+//! moved away, or replaced, is whole without the log that stays behind at the path.
 
 mod file;
 mod tables;
@@ -66,7 +67,8 @@ impl SqliteStore {
         Self { claim, ..self }
     }
 
-    /// Does it in a transaction of the open database, in which no other pair has it. The database is opened anew after anything has failed.
+    /// Does it in a transaction of the open database, in which no other pair has it. The database
+    /// is opened anew after anything has failed.
     fn with<T>(
         &mut self,
         act: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,

@@ -54,13 +54,15 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
         .create_new(true)
         .mode(OWN)
         .open(path)?;
-    // A umask may have taken the owner's own permissions away, and the next start could not open it.
+    // A umask may have taken the owner's own permissions away, and the next start could not open
+    // it.
     file.set_permissions(Permissions::from_mode(OWN))?;
     above_standard(file)
 }
 
-/// Opens what is at a path to ask for its identity and its number of names, and for nothing else. To
-/// close the descriptor drops no lock of another library in this process, as to close any other does.
+/// Opens what is at a path to ask for its identity and its number of names, and for nothing else.
+/// To close the descriptor drops no lock of another library in this process, as to close any other
+/// does.
 #[cfg(feature = "sqlite")]
 pub(crate) fn open_to_identify(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
@@ -104,7 +106,8 @@ pub(crate) fn rename_to_nothing(from: &Path, to: &Path) -> Result<(), Errno> {
     renameat2(from, to, libc::RENAME_NOREPLACE)
 }
 
-/// `renameat2` with `RENAME_EXCHANGE`: each of the two gets the other's name, at once. `EINVAL` or `ENOSYS` where that is not known.
+/// `renameat2` with `RENAME_EXCHANGE`: each of the two gets the other's name, at once. `EINVAL` or
+/// `ENOSYS` where that is not known.
 pub(crate) fn exchange(one: &Path, other: &Path) -> Result<(), Errno> {
     renameat2(one, other, libc::RENAME_EXCHANGE)
 }

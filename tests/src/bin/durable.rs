@@ -1,7 +1,10 @@
-//! Commits durably from two threads as fast as it can, and prints each number that is stored by then: from there on it is promised. What a state is follows from
-//! its number, so a mixture of two is found out. With the argument `big` it is a big one, of which each commit changes a few places.
+//! Commits durably from two threads as fast as it can, and prints each number that is stored by
+//! then: from there on it is promised. What a state is follows from its number, so a mixture of two
+//! is found out. With the argument `big` it is a big one, of which each commit changes a few
+//! places.
 //!
-//! With the argument `lineage` the number belongs to a line, which begins with the store, and a commit that is not stored does not end the program.
+//! With the argument `lineage` the number belongs to a line, which begins with the store, and a
+//! commit that is not stored does not end the program.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::process::exit;

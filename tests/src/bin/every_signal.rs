@@ -88,7 +88,8 @@ fn set_timer() {
     assert_eq!(set, 0);
 }
 
-/// Returns the end of the pipe that the handlers of `setup` write to, if there are any for all signals.
+/// Returns the end of the pipe that the handlers of `setup` write to, if there are any for all
+/// signals.
 fn setup(argument: &str) -> Option<File> {
     match argument {
         // What comes before a worker of it is in `main` is not to end it.

@@ -140,7 +140,9 @@ fn whatever_call_fails_the_service_goes_on_or_ends_with_a_reason() {
     let wrong = wrong.into_inner().unwrap();
     let (bad, all) = (wrong.len(), jobs.len());
     assert!(bad == 0, "{bad} of {all} runs:\n{}", wrong.join("\n\n"));
-    rows.into_inner().unwrap().check(only.is_some() || is_sample);
+    rows.into_inner()
+        .unwrap()
+        .check(only.is_some() || is_sample);
 }
 
 /// The outcome of a run in which the call was made. Time decides how often the watch dog wakes up, so one of the later calls of a name may not

@@ -48,7 +48,8 @@ impl<D: Disk> Volume<D> {
         self.clear(new)?;
         let cannot = |what| move |error: io::Error| errors::cannot(new, what, &error);
         let file = self.disk.create(new).map_err(cannot("made"))?;
-        // Until it has its name, another process may find it here, take it for a left-over and remove it.
+        // Until it has its name, another process may find it here, take it for a left-over and
+        // remove it.
         if !self.disk.lock(&file).map_err(cannot("locked"))? {
             return Err(in_use(new));
         }
@@ -122,8 +123,8 @@ impl<D: Disk> Volume<D> {
         self.disk.remove(new).map_err(cannot("removed"))
     }
 
-    /// Returns true if this file is what an attempt to make one has left, and nothing that anybody could miss: it says so itself, or
-    /// nothing is in it yet.
+    /// Returns true if this file is what an attempt to make one has left, and nothing that anybody
+    /// could miss: it says so itself, or nothing is in it yet.
     fn is_left(&self, file: &D::File, size: u64) -> io::Result<bool> {
         let mut page = [0; PAGE];
         let there = usize::try_from(size).unwrap_or(usize::MAX).min(PAGE);

@@ -53,7 +53,8 @@ pub(crate) trait Disk {
     fn sync(&self, file: &Self::File) -> io::Result<()>;
     /// Waits until all of the file is on the disk.
     fn sync_all(&self, file: &Self::File) -> io::Result<()>;
-    /// Locks the file for who has it open, as long as that is so; false if another opener has locked it.
+    /// Locks the file for who has it open, as long as that is so; false if another opener has
+    /// locked it.
     fn lock(&self, file: &Self::File) -> io::Result<bool>;
     fn rename(&self, from: &Path, to: &Path, over: Over) -> io::Result<()>;
     /// Gives each of the two files the other's name, at once; false if that is not possible here.

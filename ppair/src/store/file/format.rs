@@ -5,11 +5,13 @@
 //!  magic │ format │ capacity │ sum │ mark      magic │ sequence │ length │ sum │ payload, filled up with zeros to whole pages
 //! ```
 //!
-//! The mark says whose the file is, and what becomes of it. It is written in place, so magic, sum and mark lie in one sector, and it needs no
-//! sync: it is for those who use the file at the same time. What has no mark is as one of zeros.
+//! The mark says whose the file is, and what becomes of it. It is written in place, so magic, sum
+//! and mark lie in one sector, and it needs no sync: it is for those who use the file at the same
+//! time. What has no mark is as one of zeros.
 //!
-//! All integers are little-endian. The checksum of an image is made of the checksums of its pages, so that only pages that change are
-//! hashed. As it covers every byte of them, an image of which only a part has reached the disk is no image.
+//! All integers are little-endian. The checksum of an image is made of the checksums of its pages,
+//! so that only pages that change are hashed. As it covers every byte of them, an image of which
+//! only a part has reached the disk is no image.
 
 use core::ops::Range;
 use std::io;
@@ -38,7 +40,8 @@ pub(super) enum Wrong {
     Damaged,
 }
 
-/// The part of the first page that is written at once and reaches the disk whole or not at all; the rest are zeros.
+/// The part of the first page that is written at once and reaches the disk whole or not at all; the
+/// rest are zeros.
 pub(super) const MARKED: usize = 512;
 
 /// Bytes of a program's name in a mark.
@@ -50,9 +53,11 @@ pub(super) enum Use {
     /// A store.
     #[default]
     Store,
-    /// A file that is about to be one, or was one: at the name of a temporary file it may be removed.
+    /// A file that is about to be one, or was one: at the name of a temporary file it may be
+    /// removed.
     Temporary,
-    /// What a newer file has taken the place of, although somebody has kept it: nobody goes on from it.
+    /// What a newer file has taken the place of, although somebody has kept it: nobody goes on from
+    /// it.
     Superseded,
 }
 

@@ -58,7 +58,8 @@ impl<F> Opened<F> {
         Self::read(disk, path, file, &facts)
     }
 
-    /// As [`find`](Self::find), and locks it before anything in it is read. It is locked as long as it is open.
+    /// As [`find`](Self::find), and locks it before anything in it is read. It is locked as long as
+    /// it is open.
     pub(super) fn take<D: Disk<File = F>>(
         disk: &D,
         path: &Path,

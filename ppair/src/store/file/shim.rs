@@ -93,7 +93,8 @@ impl Shim {
         self.0.borrow_mut().flaw = flaw;
     }
 
-    /// Somebody else does this in front of the operation that changes something after `after` others have.
+    /// Somebody else does this in front of the operation that changes something after `after`
+    /// others have.
     pub(super) fn interrupt(&self, after: usize, act: Act) {
         self.0.borrow_mut().interruption = Some((after, act));
     }

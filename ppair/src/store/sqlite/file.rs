@@ -50,8 +50,9 @@ impl Held {
     }
 }
 
-/// Returns true if this process has the file open in another way than as `held`. SQLite does not tell which file it has opened, and a
-/// path may lead elsewhere for a moment. Where `/proc` is not there, nothing contradicts.
+/// Returns true if this process has the file open in another way than as `held`. SQLite does not
+/// tell which file it has opened, and a path may lead elsewhere for a moment. Where `/proc` is not
+/// there, nothing contradicts.
 pub(super) fn has_open(identity: Identity, held: Option<&Held>) -> bool {
     let Ok(descriptors) = fs::read_dir("/proc/self/fd") else {
         return true;
@@ -76,7 +77,8 @@ pub(super) struct Log<'a> {
 }
 
 impl Log<'_> {
-    /// Returns true if nothing is in it. In a transaction of the connection, which has it open then.
+    /// Returns true if nothing is in it. In a transaction of the connection, which has it open
+    /// then.
     pub(super) fn is_empty(&mut self) -> Result<bool, StoreError> {
         let found = look(self.path)?;
         let identity = found.as_ref().map(|found| (found.dev(), found.ino()));
@@ -152,8 +154,9 @@ fn look(path: &Path) -> Result<Option<Metadata>, StoreError> {
     }
 }
 
-/// Looks whether the files that SQLite would take for its own are its own. It overwrites or removes them otherwise; and where there is no
-/// database, it removes what another one, which was moved away, may need.
+/// Looks whether the files that SQLite would take for its own are its own. It overwrites or removes
+/// them otherwise; and where there is no database, it removes what another one, which was moved
+/// away, may need.
 fn look_beside(path: &Path, is_there: bool) -> Result<(), StoreError> {
     for (end, is_of_sqlite) in [
         (

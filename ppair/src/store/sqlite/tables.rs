@@ -71,7 +71,8 @@ pub(super) enum Opening {
     Again,
 }
 
-/// Makes a connection one that commits to the disk, and the tables if there are none, and claims them.
+/// Makes a connection one that commits to the disk, and the tables if there are none, and claims
+/// them.
 pub(super) fn prepare(
     connection: &mut Connection,
     log: &mut Log<'_>,
@@ -115,10 +116,12 @@ pub(super) fn prepare(
 const PATIENCE_FOR_LOG: Duration = Duration::from_millis(300);
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Does it in a transaction that sees nothing but the database's own file, and brings what was written into it.
+/// Does it in a transaction that sees nothing but the database's own file, and brings what was
+/// written into it.
 ///
-/// The lock of writers is taken before anything is looked at, so that nobody makes the tables in between. The log is found by its name: another
-/// connection, whose database was just moved away from that path, may have written into it what belongs there. Such a log is empty within moments.
+/// The lock of writers is taken before anything is looked at, so that nobody makes the tables in
+/// between. The log is found by its name: another connection, whose database was just moved away
+/// from that path, may have written into it what belongs there. Such a log is empty within moments.
 /// One that is not is this database's, and was left by a crash, or is kept by a reader.
 pub(super) fn within<T>(
     connection: &mut Connection,
@@ -128,8 +131,8 @@ pub(super) fn within<T>(
     let of = |error: rusqlite::Error| classify(&error);
     let begin = Instant::now();
     let done = loop {
-        // Pages of the last transaction are believed as long as nothing is in the log since. Another pair that had the database elsewhere has used
-        // another log.
+        // Pages of the last transaction are believed as long as nothing is in the log since.
+        // Another pair that had the database elsewhere has used another log.
         connection
             .execute_batch("PRAGMA shrink_memory")
             .map_err(of)?;
@@ -149,11 +152,13 @@ pub(super) fn within<T>(
     Ok(done)
 }
 
-/// How long others are waited for before the log is emptied, and how long if that was in vain the last time: somebody reads on and on.
+/// How long others are waited for before the log is emptied, and how long if that was in vain the
+/// last time: somebody reads on and on.
 const PATIENCE_FOR_READERS: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(10)];
 
-/// Brings what the log holds into the database, so that it is whole without its log wherever its file is moved. Not as long as somebody reads
-/// what was there before: what is committed is safe beside the log too.
+/// Brings what the log holds into the database, so that it is whole without its log wherever its
+/// file is moved. Not as long as somebody reads what was there before: what is committed is safe
+/// beside the log too.
 fn empty_log(connection: &Connection, is_kept: bool) {
     let _ = connection.busy_timeout(PATIENCE_FOR_READERS[usize::from(is_kept)]);
     let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));

@@ -159,7 +159,8 @@ fn a_save_is_confirmed_only_if_the_path_leads_to_what_was_written() {
                 if saved.is_ok() {
                     panic!("{number}, {after}: what is not at the path was confirmed");
                 }
-                // What was moved away is what there is of this store, or nobody ever goes on from it.
+                // What was moved away is what there is of this store, or nobody ever goes on from
+                // it.
                 if let Some(bytes) = shim.bytes(away) {
                     let mut page = [0; format::PAGE];
                     page.copy_from_slice(&bytes[..format::PAGE]);
