@@ -21,6 +21,7 @@ impl<const N: usize> Words<N> {
         Self { words: [number; N] }
     }
 
+    #[cfg(feature = "full")]
     fn bytes(&self) -> Vec<u8> {
         self.words
             .iter()
@@ -213,6 +214,7 @@ pub(crate) fn part<const ONE_BY_ONE: bool>(handles: &Handles) -> Vec<Subject> {
     ]
 }
 
+#[cfg(feature = "full")]
 /// The bytes of the value with this number.
 pub(crate) fn bytes_of<const N: usize>(number: u64) -> Vec<u8> {
     Words::<N>::of(number).bytes()
