@@ -20,6 +20,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, ffi};
 use self::file::{Held, Identity, Log};
 use self::tables::Opening;
 use super::claim::Claim;
+use super::holder::Naming;
 use super::saved::{Row, Saved};
 use super::{Store, StoreError};
 use crate::shown::shown;
@@ -37,9 +38,11 @@ const LIMIT: usize = 1_000_000_000 - 4096;
 pub(crate) struct SqliteStore {
     path: PathBuf,
     claim: Claim,
+    // In front of `held`, so that it is closed first.
+    open: Option<Open>,
     /// The file that the pair has, whatever its name is by now.
     held: Option<Held>,
-    open: Option<Open>,
+    naming: Naming,
     saved: Saved,
 }
 
@@ -56,8 +59,9 @@ impl SqliteStore {
         Self {
             path: path.into(),
             claim: Claim::of_this_process(),
-            held: None,
             open: None,
+            held: None,
+            naming: Naming::default(),
             saved: Saved::default(),
         }
     }
@@ -119,6 +123,9 @@ impl SqliteStore {
         self.saved.forget();
         let opening = self.look_for_it()?;
         let database = file::prepare(&self.path)?;
+        if !matches!(&self.held, Some(held) if held.identity == database) {
+            self.held = Some(Held::take(&self.path, database, &mut self.naming)?);
+        }
         let connect = || {
             let mut connection = Connection::open_with_flags(
                 &self.path,
@@ -149,7 +156,6 @@ impl SqliteStore {
         if !file::has_open(database, self.held.as_ref()) {
             return Err(self.is_lost("was replaced while it was opened"));
         }
-        self.held = Some(Held::of(&self.path, database)?);
         // From here on it is this pair's, and nobody else has it in between.
         self.claim.is_first = false;
         Ok(open)

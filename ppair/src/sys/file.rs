@@ -60,18 +60,11 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
     above_standard(file)
 }
 
-/// Opens what is at a path to ask for its identity and its number of names, and for nothing else.
-/// To close the descriptor drops no lock of another library in this process, as to close any other
-/// does.
+/// Opens a file to lock it.
 #[cfg(feature = "sqlite")]
-pub(crate) fn open_to_identify(path: &Path) -> io::Result<File> {
+pub(crate) fn open_to_lock(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    above_standard(
-        options
-            .read(true)
-            .custom_flags(libc::O_PATH | libc::O_NOFOLLOW)
-            .open(path)?,
-    )
+    above_standard(options.read(true).custom_flags(CALM).open(path)?)
 }
 
 /// Opens a file to read it.

@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io::{Error, ErrorKind};
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::shown::shown;
 use crate::store::StoreError;
+use crate::store::holder::Naming;
 use crate::sys::{file, process};
 
 /// Which file a path names; `None` if none.
@@ -19,28 +20,50 @@ pub(super) fn identity(path: &Path) -> Result<Identity, StoreError> {
     Ok(look(path)?.map(|found| (found.dev(), found.ino())))
 }
 
-/// A file that stays known, whatever becomes of its name.
+/// A file that stays known and locked, whatever becomes of its name: no other pair can begin with it.
+///
+/// The lock is a `flock`, which SQLite's own locks have nothing to do with. But to close this
+/// descriptor drops SQLite's locks of the same file in this process, so it stays open for as long as
+/// a connection may be.
 pub(super) struct Held {
     file: File,
     pub(super) identity: Identity,
 }
 
 impl Held {
-    /// The file at `path`, which has this identity.
-    pub(super) fn of(path: &Path, identity: Identity) -> Result<Self, StoreError> {
+    /// Takes the file at `path`, which has this identity.
+    ///
+    /// # Errors
+    ///
+    /// `Held` if another pair has it.
+    pub(super) fn take(
+        path: &Path,
+        identity: Identity,
+        naming: &mut Naming,
+    ) -> Result<Self, StoreError> {
         let open = || {
-            let file = file::open_to_identify(path)?;
+            let file = file::open_to_lock(path)?;
             let found = file.metadata()?;
-            Ok((file, Some((found.dev(), found.ino()))))
+            let is_free = file::lock(file.as_fd())?;
+            Ok((file, Some((found.dev(), found.ino())), is_free))
         };
         match open() {
-            Ok((file, found)) if found == identity => Ok(Self { file, identity }),
+            Ok((_, found, false)) if found == identity => {
+                Err(StoreError::held(naming.name(path, None)))
+            }
+            Ok((file, found, true)) if found == identity => Ok(Self { file, identity }),
             Ok(_) => Err(StoreError::failed(format_args!(
                 "{} was replaced while it was opened",
                 path.display()
             ))),
             Err(error) => Err(failed("look at", path, &error)),
         }
+    }
+
+    /// Lets the lock go, as the death of its process does.
+    #[cfg(test)]
+    pub(super) fn let_go(&self) {
+        file::unlock(self.file.as_fd());
     }
 
     /// Returns true if it has no name any more: nobody can open it again.

@@ -113,7 +113,7 @@ pub(super) fn prepare(
 }
 
 /// How long another connection's log is waited for.
-const PATIENCE_FOR_LOG: Duration = Duration::from_millis(300);
+const PATIENCE_FOR_LOG: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Does it in a transaction that sees nothing but the database's own file, and brings what was
@@ -152,9 +152,11 @@ pub(super) fn within<T>(
     Ok(done)
 }
 
-/// How long others are waited for before the log is emptied, and how long if that was in vain the
-/// last time: somebody reads on and on.
-const PATIENCE_FOR_READERS: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(10)];
+/// How long the keeper waits for other readers before the log is emptied, and how long if that was
+/// in vain the last time, as another program then reads on and on. The first is long: on a busy
+/// machine a pair that begins may read for seconds, and what is confirmed meanwhile would be in the
+/// log alone.
+const PATIENCE_FOR_READERS: [Duration; 2] = [Duration::from_secs(5), Duration::from_millis(10)];
 
 /// Brings what the log holds into the database, so that it is whole without its log wherever its
 /// file is moved. Not as long as somebody reads what was there before: what is committed is safe
