@@ -214,6 +214,15 @@ impl Death {
         }
     }
 
+    /// Returns true if it is a panic of the standard library's `print!` or `eprint!` about a pipe
+    /// that nothing reads any more. Each later worker has the same pipe.
+    pub(crate) fn lost_its_reader(&self) -> bool {
+        let Cause::Panic { message, .. } = self.cause() else {
+            return false;
+        };
+        message.starts_with("failed printing to std") && message.contains("Broken pipe")
+    }
+
     /// Why the worker died.
     #[must_use]
     pub fn cause(&self) -> Cause<'_> {

@@ -63,7 +63,7 @@ impl fmt::Display for BadVariable {
         } = self;
         write!(
             f,
-            "the environment variable {name}={value:?} is wrong; expected {expected}"
+            "the environment variable {name}=\"{value}\" is wrong; expected {expected}"
         )
     }
 }

@@ -115,7 +115,7 @@ fn a_bad_value_names_variable_value_and_what_is_right() {
             "disk",
             "expected `memory`, `shm:NAME`, `file:PATH`",
         ),
-        ("PPAIR_STORE", "file:", "the path of a file behind `file:`"),
+        ("PPAIR_STORE", "file:", "the path of a file after `file:`"),
         (
             "PPAIR_STORE_INTERVAL",
             "5",

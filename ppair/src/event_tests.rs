@@ -337,11 +337,11 @@ fn the_line_of_giving_up_says_why_and_what_to_do() {
         (
             GiveUp::SameDeath { times: 111, within },
             "the same death 111 times in a row, each within 0.5 s of its start",
-            "max_restarts=unlimited",
+            "restarting does not help",
         ),
         (
             GiveUp::EarlyExits { times: 4, within },
-            "the worker exited by itself 4 times in a row, each within 0.5 s of its start and without a commit",
+            "the worker exited by itself 4 times in a row, each within 0.5 s of its start",
             "`setup`",
         ),
         (

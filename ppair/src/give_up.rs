@@ -57,6 +57,7 @@ impl fmt::Display for GiveUp {
             Self::NoProgress { restarts: 0 } => {
                 f.write_str("the worker died, and `max_restarts` is 0")
             }
+            Self::NoProgress { restarts: 1 } => f.write_str("1 restart without progress"),
             Self::NoProgress { restarts } => {
                 write!(f, "{restarts} restarts in a row without progress")
             }
@@ -67,8 +68,7 @@ impl fmt::Display for GiveUp {
             ),
             Self::EarlyExits { times, within } => write!(
                 f,
-                "the worker exited by itself {times} times in a row, each within {} s of its start \
-                 and without a commit",
+                "the worker exited by itself {times} times in a row, each within {} s of its start",
                 within.as_secs_f64()
             ),
             Self::TooManyDeaths { deaths, within } => {
@@ -81,7 +81,7 @@ impl fmt::Display for GiveUp {
 impl GiveUp {
     /// What the user can do about it, where the last worker died so.
     pub(crate) fn hint(self, last: Option<&Death>) -> &'static str {
-        if last.is_some_and(lost_its_reader) {
+        if last.is_some_and(wrote_for_nobody) {
             return "the reader of its output is gone; keep the reader running, or handle errors of \
                     writing in `main`";
         }
@@ -90,11 +90,11 @@ impl GiveUp {
                 "no worker committed, or lived for `healthy_after`; `event=died` names the cause"
             }
             Self::SameDeath { .. } => {
-                "a restart does not mend it; `event=died` names the cause; with \
-                 max_restarts=unlimited it is restarted for ever"
+                "restarting does not help; `event=died` names the cause; to retry without limit, \
+                 set `max_restarts` to `unlimited`"
             }
             Self::EarlyExits { .. } => {
-                "it ends by itself right after its start; check arguments and files in `setup`, or \
+                "the worker ends by itself right after its start; check arguments and files in `setup`, or \
                  exit with 78 where a restart does not help; if it waits for another service, raise \
                  `max_early_exits`"
             }
@@ -103,8 +103,8 @@ impl GiveUp {
     }
 }
 
-/// Returns true if the worker died of writing where nothing reads any more.
-fn lost_its_reader(death: &Death) -> bool {
+/// Returns true if the worker probably died of writing where nothing reads any more.
+fn wrote_for_nobody(death: &Death) -> bool {
     match death.cause() {
         // As the standard library's `println!` and the texts of `io::Error` put it.
         Cause::Panic { message, .. } => message.contains("Broken pipe"),

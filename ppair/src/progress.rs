@@ -23,6 +23,8 @@ pub(crate) struct Life {
     pub(crate) uptime: Duration,
     /// Whether it died of what the last worker died of that died of itself.
     pub(crate) same: bool,
+    /// Whether it panicked as nothing reads its output any more. No later worker has another reader.
+    pub(crate) lost_reader: bool,
 }
 
 impl Life {
@@ -120,7 +122,8 @@ impl Budget {
         let Ending { exit, reason } = ending;
         let is_early = life.uptime < within;
         let exits = matches!(exit, Exit::Code(code) if code != 0 && code != PANICKED);
-        let exits_early = is_early && exits && reason == Reason::Own && !life.committed;
+        let in_vain = exits && !life.committed || life.lost_reader;
+        let exits_early = is_early && in_vain && reason == Reason::Own;
         self.exits = if exits_early {
             self.exits.saturating_add(1)
         } else {
@@ -241,6 +244,7 @@ mod tests {
             committed,
             uptime: Duration::from_millis(ms),
             same: true,
+            lost_reader: false,
         }
     }
 
@@ -299,7 +303,35 @@ mod tests {
         }
     }
 
-    /// Of a service that prints into a pipe without a reader, and commits before each line.
+    /// Of a service that prints into a pipe without a reader, whether it commits before that or not.
+    #[test]
+    fn workers_without_a_reader_are_early_exits() {
+        for committed in [false, true] {
+            let lost = Life {
+                lost_reader: true,
+                ..life(committed, 1)
+            };
+            let mut budget = Budget::default();
+            let mut death = || budget.on_death(PANIC, lost, &Options::DEFAULT, 0);
+            for _ in 0..3 {
+                assert!(matches!(death(), Verdict::RestartAfter(_)));
+            }
+            assert!(matches!(
+                death(),
+                Verdict::GiveUp(GiveUp::EarlyExits { times: 4, .. })
+            ));
+            // One that lives for longer than a moment had a reader until then.
+            let late = Life {
+                uptime: Duration::from_secs(1),
+                ..lost
+            };
+            let mut budget = Budget::default();
+            budget.on_death(PANIC, lost, &Options::DEFAULT, 0);
+            budget.on_death(PANIC, late, &Options::DEFAULT, 0);
+            assert_eq!(budget.exits, 0);
+        }
+    }
+
     #[test]
     fn a_commit_is_no_progress_after_a_hundred_early_deaths_of_the_same_cause() {
         let mut budget = Budget::default();

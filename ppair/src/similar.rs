@@ -1,7 +1,7 @@
 //! "did you mean": the known name that a written one is closest to.
 //!
-//! The crate of the macros has the same function: it exports nothing but macros, and a third crate
-//! would be one more for each user. Pure.
+//! Both crates have this one file: that of the macros is a link to it, as a crate of macros exports
+//! nothing else, and a third crate would be one more for each user. Pure.
 
 /// Returns the name that `written` was most likely meant to be: the one with the fewest typing
 /// errors, or the only one that begins or ends with all of it.

@@ -84,8 +84,8 @@ pub use nix::unistd::Pid;
 pub use patience::patience;
 pub use power::{Power, lacks};
 pub use process::{
-    Activity, Memory, children, descendants, descriptors, eventually, group_members, is_alive,
-    is_stopped, is_zombie, keeper, send, threads, zombies,
+    Activity, Memory, children, copy_program, descendants, descriptors, eventually, group_members,
+    is_alive, is_stopped, is_zombie, keeper, send, threads, zombies,
 };
 pub use random::Random;
 pub use running::Running;

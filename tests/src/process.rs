@@ -1,7 +1,9 @@
 //! What `/proc` says about a process.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -202,6 +204,20 @@ fn number_after(text: &str, name: &str) -> u64 {
     let word = rest.split_whitespace().next().unwrap_or_default();
     word.parse()
         .unwrap_or_else(|_| panic!("{name} is no number in {text}"))
+}
+
+/// Copies a program, to be started under another name.
+///
+/// Another process copies it. If this one had the copy open for writing, a program that another
+/// thread forks at that moment would have it open too, and the copy could not be started
+/// (`ETXTBSY`).
+///
+/// # Panics
+///
+/// If it cannot be copied.
+pub fn copy_program(from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) {
+    let status = Command::new("cp").arg(from).arg(to).status();
+    assert!(status.expect("cp runs").success(), "it is copied");
 }
 
 /// Asks again and again until there is an answer.

@@ -6,7 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use ppair_tests::stored::{count, stop, tell};
-use ppair_tests::{FILE_SCHEMES, Fixture, Scratch};
+use ppair_tests::{FILE_SCHEMES, Fixture, Scratch, copy_program};
 
 const STORED: &str = env!("CARGO_BIN_EXE_stored");
 
@@ -89,18 +89,18 @@ fn what_has_to_be_text_is_refused() {
         (
             "PPAIR_STORE",
             &b"shm:x\xfe"[..],
-            "a name in UTF-8 behind `shm:`",
+            "a name in UTF-8 after `shm:`",
         ),
         (
             "PPAIR_STORE",
             b"postgres://h/\xfe",
-            "in UTF-8, behind `postgres:`",
+            "in UTF-8, after `postgres:`",
         ),
         ("PPAIR_STORE", b"\xfe", "expected `memory`"),
         ("PPAIR_STORE", b"\xfe:/x", "expected `memory`"),
-        ("PPAIR_MAX_RESTARTS", b"3\xfe", "3\\\\xFE"),
-        ("PPAIR_RESTART", b"\xfe", "\\\\xFE"),
-        ("PPAIR", b"\xfe", "\\\\xFE"),
+        ("PPAIR_MAX_RESTARTS", b"3\xfe", "3\\xFE"),
+        ("PPAIR_RESTART", b"\xfe", "\\xFE"),
+        ("PPAIR", b"\xfe", "\\xFE"),
     ] {
         let end = Fixture::new(STORED)
             .env(name, OsStr::from_bytes(value))
@@ -145,7 +145,7 @@ fn a_program_may_be_called_anything() {
     let folder = Scratch::new();
     let path = folder.path().as_os_str().as_bytes();
     let program = bytes(&[path, b"/program\xfe"]);
-    fs::copy(STORED, &program).expect("a copy");
+    copy_program(STORED, &program);
     let store = bytes(&[b"file:", path, b"/state"]);
     let start = || Fixture::new(&program).stdin().env("PPAIR_STORE", &store);
     assert_eq!(add(start()), 1);

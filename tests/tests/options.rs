@@ -104,7 +104,7 @@ fn a_wrong_variable_is_refused_by_name_and_value() {
         ("THREAD_PANIC", "abort", "expected one of `continue`, `crash`".to_owned()),
         ("GUARD", "1", "expected `on` or `off`".to_owned()),
         ("STORE", "disk:/var/lib/state", STORE.to_owned()),
-        ("STORE", "file:", "expected the path of a file behind `file:`".to_owned()),
+        ("STORE", "file:", "expected the path of a file after `file:`".to_owned()),
         ("STORE_INTERVAL", "1", or(duration, "0")),
     ] {
         let name = format!("PPAIR_{name}");

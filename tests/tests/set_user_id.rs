@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use nix::sys::statvfs::{FsFlags, statvfs};
 use ppair_tests::stored::{stop, tell};
-use ppair_tests::{End, Fixture, Manager, Power, Scratch, eventually, keeper, lacks, value};
+use ppair_tests::{
+    End, Fixture, Manager, Power, Scratch, copy_program, eventually, keeper, lacks, value,
+};
 
 const STORED: &str = env!("CARGO_BIN_EXE_stored");
 
@@ -37,7 +39,7 @@ fn may_gain(folder: &Path) -> Power {
 fn program(folder: &Scratch, by: By) -> PathBuf {
     let path = folder.join("program");
     let _ = fs::remove_file(&path);
-    fs::copy(STORED, &path).expect("a copy");
+    copy_program(STORED, &path);
     let mode = match by {
         By::UserId => 0o4755,
         By::GroupId => 0o2755,
@@ -130,7 +132,7 @@ fn so_it_does_without_more_rights() {
     let folder = Scratch::new();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("a mode");
     let program = folder.join("program");
-    fs::copy(STORED, &program).expect("a copy");
+    copy_program(STORED, &program);
     let store = folder.join("store");
     let name = format!("file:{}", store.display());
     let mut pair = by_caller(&program, &[("PPAIR_STORE", name)]).spawn();

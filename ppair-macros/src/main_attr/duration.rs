@@ -66,7 +66,9 @@ impl Literal {
 
 /// What to say of a bare number.
 pub(crate) fn needs_unit(number: &str) -> String {
-    format!("durations need a unit; write `\"{number}ms\"` or a `Duration` expression")
+    format!(
+        "durations need a unit; write `\"{number}s\"`, `\"{number}ms\"` or a `Duration` expression"
+    )
 }
 
 #[cfg(test)]
@@ -98,7 +100,7 @@ mod tests {
         for (text, message) in [
             (
                 "250",
-                "durations need a unit; write `\"250ms\"` or a `Duration` expression",
+                "durations need a unit; write `\"250s\"`, `\"250ms\"` or a `Duration` expression",
             ),
             (
                 "250 parsecs",

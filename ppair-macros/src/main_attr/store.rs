@@ -76,13 +76,13 @@ fn check_name(name: &str) -> Result<(), String> {
             if fits {
                 return Ok(());
             }
-            Err("expected a name without a slash behind `shm:`, of 1 to 240 bytes".to_owned())
+            Err("expected a name without a slash after `shm:`, of 1 to 240 bytes".to_owned())
         }
         "file" | "sqlite" => {
             meant::check_path(scheme, rest).map_err(|expected| format!("expected {expected}"))
         }
         "postgres" | "postgresql" if rest.is_empty() => Err(format!(
-            "expected the address of a server behind `{scheme}:`"
+            "expected the address of a server after `{scheme}:`"
         )),
         "postgres" | "postgresql" => Ok(()),
         _ => unknown(),
@@ -114,8 +114,8 @@ mod tests {
 
     #[test]
     fn a_wrong_name_says_what_is_wrong() {
-        let file = "expected the path of a file behind `file:`";
-        let shm = "expected a name without a slash behind `shm:`, of 1 to 240 bytes";
+        let file = "expected the path of a file after `file:`";
+        let shm = "expected a name without a slash after `shm:`, of 1 to 240 bytes";
         let too_long = format!("shm:{}", "n".repeat(241));
         for (name, message) in [
             ("", "unknown store ``; expected one of: `memory`, "),
@@ -123,7 +123,7 @@ mod tests {
             ("disk:/x\n", "unknown store `disk:/x\\n`; "),
             ("file:", file),
             ("file:a\0b", file),
-            ("sqlite:", "expected the path of a file behind `sqlite:`"),
+            ("sqlite:", "expected the path of a file after `sqlite:`"),
             ("shm:", shm),
             ("shm:/", shm),
             ("shm:a/b", shm),
@@ -131,7 +131,7 @@ mod tests {
             (&too_long, shm),
             (
                 "postgres:",
-                "expected the address of a server behind `postgres:`",
+                "expected the address of a server after `postgres:`",
             ),
         ] {
             let error = check_name(name).unwrap_err();

@@ -461,7 +461,8 @@ impl<T: HardState> Checkpoint<T> {
     }
 
     /// Changes the value and commits it, and returns what `change` returns. Of several threads one at a time is in
-    /// `change`, which sees the last committed value. If `change` panics, nothing is committed.
+    /// `change`, which sees the last committed value. If `change` panics, nothing is committed. An
+    /// `Err` that `change` returns is a value like any other: it does not undo what was changed.
     ///
     /// All of the value is committed; for a part of a big state there is [`patch`](Self::patch).
     ///

@@ -194,9 +194,9 @@ impl Place {
         match scheme {
             b"file:" => Ok(Self::File(path())),
             b"sqlite:" if cfg!(feature = "sqlite") => Ok(Self::Sqlite(path())),
-            b"shm:" => Err("a name in UTF-8 behind `shm:`".to_owned()),
+            b"shm:" => Err("a name in UTF-8 after `shm:`".to_owned()),
             b"postgres:" | b"postgresql:" => {
-                Err("the address of a server, in UTF-8, behind `postgres:`".to_owned())
+                Err("the address of a server, in UTF-8, after `postgres:`".to_owned())
             }
             _ => Err(Choice::EXPECTED.to_owned()),
         }
@@ -229,31 +229,33 @@ impl Place {
                     && name != "."
                     && name != "..";
                 if !fits {
-                    return Err(
-                        "a name without a slash behind `shm:`, of 1 to 240 bytes".to_owned()
-                    );
+                    return Err("a name without a slash after `shm:`, of 1 to 240 bytes".to_owned());
                 }
                 Ok(Self::Shm(name.to_owned()))
             }
             "file" => path().map(Self::File),
             "sqlite" if cfg!(feature = "sqlite") => path().map(Self::Sqlite),
-            "sqlite" => {
-                Err("a program that is built with ppair's feature `sqlite` for this".to_owned())
-            }
+            "sqlite" => path().and(Err(without_feature("sqlite"))),
             "postgres" | "postgresql" if cfg!(feature = "postgres") => {
                 // `postgres://host/db` is what an address looks like, `postgres:host=..` is a list of settings.
                 let address = if rest.starts_with("//") { text } else { rest };
                 if address.is_empty() {
-                    return Err("the address of a server behind `postgres:`".to_owned());
+                    return Err("the address of a server after `postgres:`".to_owned());
                 }
                 Ok(Self::Postgres(address.to_owned()))
             }
-            "postgres" | "postgresql" => {
-                Err("a program that is built with ppair's feature `postgres` for this".to_owned())
-            }
+            "postgres" | "postgresql" => Err(without_feature("postgres")),
             _ => expected(),
         }
     }
+}
+
+/// What is expected of a program for a store that it is built without.
+fn without_feature(feature: &str) -> String {
+    format!(
+        "a program that is built with ppair's feature `{feature}` for this; add `features = \
+         [\"{feature}\"]` to the dependency on ppair"
+    )
 }
 
 impl fmt::Debug for Choice {
@@ -358,7 +360,7 @@ mod tests {
             ("disk", "`memory`"),
             ("disk:/x", "`memory`"),
             ("Memory", "`memory`"),
-            ("file:", "the path of a file behind `file:`"),
+            ("file:", "the path of a file after `file:`"),
             ("file:a\0b", "the path of a file"),
             ("shm:", "a name without a slash"),
             ("shm:a/b", "a name without a slash"),

@@ -154,12 +154,16 @@ fn identity(found: &std::fs::Metadata) -> (u64, u64) {
     (found.dev(), found.ino())
 }
 
-/// Writes who has the lock. It is one line, so that whoever reads it meanwhile reads the old line or the new one.
+/// Writes who has the lock. A reader meanwhile finds the old line or the new one, and behind it, if
+/// this process ends in between, zeros, which [`is_own`] takes for ppair's.
 fn sign(file: &File, watchdog: i32) -> io::Result<()> {
     let Signer { process, program } = Signer::of(watchdog);
-    let line = format!("pid={process} program={program}\n");
-    file.write_all_at(line.as_bytes(), 0)?;
-    file.set_len(line.len() as u64)
+    let mut line = format!("pid={process} program={program}\n").into_bytes();
+    let length = line.len();
+    let old = usize::try_from(file.metadata()?.len()).map_or(LIMIT, |old| old.min(LIMIT));
+    line.resize(old.max(length), 0);
+    file.write_all_at(&line, 0)?;
+    file.set_len(length as u64)
 }
 
 /// More than ppair writes into a lock file.
@@ -184,7 +188,12 @@ fn read(file: &File) -> io::Result<Vec<u8>> {
 /// Returns true if ppair may overwrite a file with these bytes: it is empty, or ppair has signed
 /// it. A power failure may leave zeros.
 fn is_own(text: &[u8]) -> bool {
-    text.len() < LIMIT && (text.iter().all(|&byte| byte == 0) || signer(text).is_some())
+    let end = text.iter().position(|&byte| byte == b'\n');
+    let rest = end.map_or(text, |end| &text[end + 1..]);
+    let is_signed = end.is_some() && signer(text).is_some();
+    text.len() < LIMIT
+        && rest.iter().all(|&byte| byte == 0)
+        && (is_signed || text.iter().all(|&byte| byte == 0))
 }
 
 /// The signer of a lock file with these bytes.

@@ -71,7 +71,7 @@ fn what_a_dead_holder_has_written_is_written_over() {
     let store = folder.path().join("store");
     fs::write(
         path_of(&store),
-        "pid=1 program=another-one-with-a-long-name\nmore\n",
+        "pid=1 program=another-one-with-a-long-name\n\0\0\0",
     )
     .expect("written");
     let _lock = take(&store).expect("nobody has it");
@@ -158,6 +158,8 @@ fn a_file_that_ppair_has_not_written_is_refused_and_left_alone() {
         "pid=5",
         "pid=-1 program=x\n",
         "\0\u{1}",
+        "pid=7 program=x\nmy own notes\n",
+        "pid=7 program=x",
         long.as_str(),
     ] {
         fs::write(path_of(&store), text).expect("written");
@@ -171,6 +173,7 @@ fn a_file_that_ppair_has_not_written_is_refused_and_left_alone() {
         "\0\0\0",
         "pid=7 program=\n",
         "pid=7 program=a program=b\n",
+        "pid=7 program=x\n\0\0\0\0",
     ] {
         fs::write(path_of(&store), text).expect("written");
         let _lock = take(&store).expect("nobody has it");

@@ -1,21 +1,22 @@
 //! What was probably meant by the name of a store that is none, or by a path that is another one
 //! than it looks like. Pure.
 //!
-//! The attribute `#[ppair::main]` has the same rules.
+//! Both crates have this one file, so that the attribute, the environment and `Config` have the same
+//! rules: that of the macros is a link to it.
 
 use crate::similar::similar;
 
-/// What is wrong with the path behind `file:` or `sqlite:`, as what was expected instead.
+/// What is wrong with the path after `file:` or `sqlite:`, as what was expected instead.
 ///
 /// Each of these is a valid path, and almost certainly another one than was meant.
 pub(super) fn check_path(scheme: &str, path: &str) -> Result<(), String> {
     let expected = |what: &str, meant: &str| {
         Err(format!(
-            "a path {what} behind `{scheme}:`; did you mean {meant}?"
+            "a path {what} after `{scheme}:`; did you mean {meant}?"
         ))
     };
     if path.is_empty() || path.contains('\0') {
-        return Err(format!("the path of a file behind `{scheme}:`"));
+        return Err(format!("the path of a file after `{scheme}:`"));
     }
     let shown = path.escape_debug().to_string();
     if path.trim_start_matches('/') == ":memory:" {
@@ -32,14 +33,14 @@ pub(super) fn check_path(scheme: &str, path: &str) -> Result<(), String> {
     if let Some(relative) = shown.strip_prefix("//") {
         if !relative.starts_with('/') {
             return Err(format!(
-                "a path without `//` behind `{scheme}:`, as `//{relative}` is `/{relative}`; did you mean \
+                "a path without `//` after `{scheme}:`, as `//{relative}` is `/{relative}`; did you mean \
                  `{scheme}:{relative}`, or `{scheme}:/{relative}`?"
             ));
         }
     }
     if path == "~" || path.starts_with('~') && path.contains('/') {
         return Err(format!(
-            "a path in full behind `{scheme}:`, as `~` is not replaced here"
+            "a path in full after `{scheme}:`, as `~` is not replaced here"
         ));
     }
     if path
@@ -47,7 +48,7 @@ pub(super) fn check_path(scheme: &str, path: &str) -> Result<(), String> {
         .is_some_and(|name| name.starts_with(|c: char| c == '{' || c.is_ascii_uppercase()))
     {
         return Err(format!(
-            "a path in full behind `{scheme}:`, as variables are not replaced here"
+            "a path in full after `{scheme}:`, as variables are not replaced here"
         ));
     }
     Ok(())
@@ -124,36 +125,36 @@ mod tests {
             (
                 "sqlite",
                 "//x.db",
-                "a path without `//` behind `sqlite:`, as `//x.db` is `/x.db`; did you mean `sqlite:x.db`, or `sqlite:/x.db`?",
+                "a path without `//` after `sqlite:`, as `//x.db` is `/x.db`; did you mean `sqlite:x.db`, or `sqlite:/x.db`?",
             ),
             (
                 "file",
                 "//a/b",
-                "a path without `//` behind `file:`, as `//a/b` is `/a/b`; did you mean `file:a/b`, or `file:/a/b`?",
+                "a path without `//` after `file:`, as `//a/b` is `/a/b`; did you mean `file:a/b`, or `file:/a/b`?",
             ),
             (
                 "sqlite",
                 "x.db?mode=rwc",
-                "a path without settings behind `sqlite:`; did you mean `sqlite:x.db`?",
+                "a path without settings after `sqlite:`; did you mean `sqlite:x.db`?",
             ),
             (
                 "sqlite",
                 ":memory:",
-                "a path of a file behind `sqlite:`; did you mean `memory`?",
+                "a path of a file after `sqlite:`; did you mean `memory`?",
             ),
             ("sqlite", "//:memory:", "did you mean `memory`?"),
             (
                 "file",
                 "~/state",
-                "a path in full behind `file:`, as `~` is not replaced here",
+                "a path in full after `file:`, as `~` is not replaced here",
             ),
             (
                 "file",
                 "$HOME/state",
-                "a path in full behind `file:`, as variables are not replaced here",
+                "a path in full after `file:`, as variables are not replaced here",
             ),
-            ("file", "", "the path of a file behind `file:`"),
-            ("file", "a\0b", "the path of a file behind `file:`"),
+            ("file", "", "the path of a file after `file:`"),
+            ("file", "a\0b", "the path of a file after `file:`"),
         ] {
             let error = check_path(scheme, path).unwrap_err();
             assert!(error.contains(expected), "{scheme}:{path}: {error}");

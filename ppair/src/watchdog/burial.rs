@@ -80,6 +80,7 @@ impl WatchDog {
             committed: self.generation == NO_GENERATION || death.generation > self.generation,
             uptime: death.uptime,
             same: mark.is_some() && mark == self.mark,
+            lost_reader: death.lost_its_reader(),
         };
         self.mark = mark.or(self.mark);
         let progressed = life.is_progress(&self.options);

@@ -63,6 +63,11 @@ fn judge(
     }
 }
 
+/// Time from the look at which a heart was silent for too long to the one that decides.
+fn until_second_look(timeout: Duration) -> Duration {
+    (timeout / LOOKS).min(SECOND_LOOK)
+}
+
 impl WatchDog {
     /// When the worker's signs of life are looked at next: when the weakest heart is due, and four times at least in the time that it has, as a watch dog that
     /// sleeps for long does not notice that both of them stood still.
@@ -98,7 +103,7 @@ impl WatchDog {
                 let _ = self.step(Event::Hung);
                 return;
             }
-            Then::Suspect(_) => now.checked_add((timeout / LOOKS).min(SECOND_LOOK)),
+            Then::Suspect(_) => now.checked_add(until_second_look(timeout)),
             Then::Beats(beat) => self.next_look(now, beat),
             // One that begins to beat again is looked at in time.
             Then::Rests => self.next_look(now, now),
@@ -114,14 +119,15 @@ impl WatchDog {
             return;
         }
         let silent = now.saturating_sub(self.signs.floor);
+        let end = timeout.saturating_add(until_second_look(timeout));
         // Without a heap; it fits.
         let mut reason = Text::<256>::default();
         let _ = write!(
             reason,
             "worker {} counts as hung {:.3} s after its start, in {:.3} s: {NEVER_BEAT}",
             self.incarnation,
-            timeout.as_secs_f64(),
-            timeout.saturating_sub(silent).as_secs_f64(),
+            end.as_secs_f64(),
+            end.saturating_sub(silent).as_secs_f64(),
         );
         self.tell(&Say::Warning {
             reason: reason.as_str(),

@@ -18,6 +18,7 @@ const fn life(committed: bool) -> Life {
         committed,
         uptime: Duration::from_millis(1),
         same: false,
+        lost_reader: false,
     }
 }
 

@@ -3,6 +3,7 @@
 //! | argument | what each worker does |
 //! |---|---|
 //! | `prints` | commits and prints a number, again and again |
+//! | `only-prints` | prints, again and again |
 //! | `usage` | says how it is called, and exits with 2 |
 //! | `missing` | says what is missing, and exits with 1 |
 //! | `waits N` | exits with 1 until it is the Nth |
@@ -23,6 +24,9 @@ fn main(count: Checkpoint<u32>, worker: Worker) {
         "prints" => loop {
             count.update(|count| *count += 1);
             println!("{}", count.load());
+        },
+        "only-prints" => loop {
+            println!("line");
         },
         "usage" => {
             eprintln!("error: unexpected argument; Usage: service [OPTIONS]");

@@ -68,7 +68,8 @@ impl<T: HardState> Checkpoint<T> {
         Ok(generation)
     }
 
-    /// Changes the value, commits it, waits until it is [stored](Self::sync), and returns what `change` returns.
+    /// Changes the value, commits it, waits until it is [stored](Self::sync), and returns what
+    /// `change` returns. An `Err` that `change` returns does not undo what was changed.
     ///
     /// # Errors
     ///
