@@ -23,7 +23,8 @@ pub(crate) struct Life {
     pub(crate) uptime: Duration,
     /// Whether it died of what the last worker died of that died of itself.
     pub(crate) same: bool,
-    /// Whether it panicked as nothing reads its output any more. No later worker has another reader.
+    /// Whether it panicked as nothing reads its output any more. No later worker has another
+    /// reader.
     pub(crate) lost_reader: bool,
 }
 
@@ -303,7 +304,8 @@ mod tests {
         }
     }
 
-    /// Of a service that prints into a pipe without a reader, whether it commits before that or not.
+    /// Of a service that prints into a pipe without a reader, whether it commits before that or
+    /// not.
     #[test]
     fn workers_without_a_reader_are_early_exits() {
         for committed in [false, true] {

@@ -1,8 +1,8 @@
 //! What was probably meant by the name of a store that is none, or by a path that is another one
 //! than it looks like. Pure.
 //!
-//! Both crates have this one file, so that the attribute, the environment and `Config` have the same
-//! rules: that of the macros is a link to it.
+//! Both crates have this one file, so that the attribute, the environment and `Config` have the
+//! same rules: that of the macros is a link to it.
 
 use crate::similar::similar;
 

@@ -20,11 +20,12 @@ pub(super) fn identity(path: &Path) -> Result<Identity, StoreError> {
     Ok(look(path)?.map(|found| (found.dev(), found.ino())))
 }
 
-/// A file that stays known and locked, whatever becomes of its name: no other pair can begin with it.
+/// A file that stays known and locked, whatever becomes of its name: no other pair can begin with
+/// it.
 ///
 /// The lock is a `flock`, which SQLite's own locks have nothing to do with. But to close this
-/// descriptor drops SQLite's locks of the same file in this process, so it stays open for as long as
-/// a connection may be.
+/// descriptor drops SQLite's locks of the same file in this process, so it stays open for as long
+/// as a connection may be.
 pub(super) struct Held {
     file: File,
     pub(super) identity: Identity,
