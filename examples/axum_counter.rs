@@ -7,7 +7,7 @@
 //! greeting again.
 //!
 //! ```text
-//! cargo run --example axum_counter -- [--listen ADDR] [--greeting FILE]
+//! cargo run --features axum_counter --example axum_counter -- [--listen ADDR] [--greeting FILE]
 //! ```
 //!
 //! It prints `listening on ADDR` (the port that it got, if ADDR ends in `:0`). A socket that systemd or `systemfd` passes is

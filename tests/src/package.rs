@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::{End, Fixture};
+use crate::{End, Fixture, Power, lacks};
 
 /// The dependency on `ppair`, as [`Package::new`] completes it.
 pub const PLAIN: &str = "ppair = { PATH }";
@@ -53,6 +53,13 @@ impl Package {
     /// If it cannot be written.
     pub fn write(&self, file: &str, text: &str) {
         fs::write(self.folder.join(file), text).expect("the package's files can be written");
+    }
+
+    /// Returns true if a test must be left out, as there is no clippy; then that is said.
+    #[must_use]
+    pub fn lacks_clippy(&self, test: &str) -> bool {
+        let has_clippy = self.cargo(&["clippy", "--version"]).code() == Some(0);
+        lacks(test, &Power::new("clippy", has_clippy))
     }
 
     /// Runs cargo in it. One target folder for all packages: what they depend on is built once.

@@ -187,7 +187,8 @@ fn delayed(terminal: &Terminal, inject: &str, argument: &str) -> Running {
         // With an output file it leaves a terminal's signals to the program.
         .args(["-o", "/dev/null", "-e", "trace=clone,sched_yield"])
         .args(["-e", &format!("inject={inject}")])
-        .args([EVERY_SIGNAL, argument]);
+        // It is not to outlive a `strace` that the deadline has killed.
+        .args(["setpriv", "--pdeathsig", "KILL", EVERY_SIGNAL, argument]);
     fixture(terminal.of(strace)).spawn()
 }
 

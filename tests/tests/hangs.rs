@@ -196,7 +196,8 @@ fn a_worker_that_never_gives_a_sign_of_life_is_told_what_is_missing_once_and_bef
 
 #[test]
 fn a_worker_whose_heart_has_beaten_once_is_not_told_of_hearts() {
-    let mut pair = service(|fixture| fixture);
+    // A worker that a slow machine holds up is not told either.
+    let mut pair = service(|fixture| fixture.env("PPAIR_HANG_TIMEOUT", "3s"));
     pair.write_line("alive");
     let hung = pair.event("hung");
     assert_eq!((hung.value("heart"), hung.get("hint")), ("main", None));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ppair_tests::stored::tell;
 use ppair_tests::{Fixture, Running, Scratch};
 
 const HUGE: &str = env!("CARGO_BIN_EXE_huge");
@@ -16,11 +17,6 @@ fn start(stack: &str, version: &str, store: &str) -> Running {
         .env("PPAIR_MAX_RESTARTS", "30")
         .deadline(Duration::from_secs(240))
         .spawn()
-}
-
-fn tell(pair: &mut Running, line: &str) -> String {
-    pair.write_line(line);
-    pair.stdout_line()
 }
 
 fn exit(mut pair: Running) {

@@ -134,12 +134,18 @@ fn sanitized(host: &str) -> PathBuf {
         .env("RUSTC_BOOTSTRAP", "1")
         .env("RUSTFLAGS", "-Zsanitizer=address")
         .with(|command| {
-            command.current_dir(&root);
+            // It would count instead.
+            command
+                .current_dir(&root)
+                .env_remove("CARGO_ENCODED_RUSTFLAGS");
         })
         .deadline(Duration::from_secs(500))
         .run();
     built.expect_code(0);
-    root.join("target").join(host).join("debug/sanitized")
+    let program = root.join("target").join(host).join("debug/sanitized");
+    let bytes = fs::read(&program).expect("a program");
+    assert!(bytes.windows(11).any(|found| found == b"__asan_init"));
+    program
 }
 
 #[test]

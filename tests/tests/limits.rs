@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
 
@@ -10,7 +11,9 @@ use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-use ppair_tests::{End, Fixture, Pid, Running, Scratch, Shortage, Signal, Terminal, keeper, value};
+use ppair_tests::{
+    End, Fixture, Pid, Running, Scratch, Shortage, Signal, Terminal, eventually, keeper, value,
+};
 
 const STORED: &str = env!("CARGO_BIN_EXE_stored");
 
@@ -201,6 +204,10 @@ fn a_log_that_nobody_reads_any_more_ends_nobody() {
         let folder = Scratch::new();
         let path = folder.join("log");
         mkfifo(&path, Mode::from_bits_truncate(0o600)).expect("a pipe");
+        // Opened without a wait for who writes.
+        let mut options = fs::File::options();
+        options.read(true).custom_flags(nix::libc::O_NONBLOCK);
+        let mut log = options.open(&path).expect("the pipe");
         let mut pair = Fixture::new("sh")
             .args(["-c", "exec \"$0\" 2>\"$LOG\"", STORED])
             .stdin()
@@ -208,9 +215,11 @@ fn a_log_that_nobody_reads_any_more_ends_nobody() {
             .env("PPAIR_GUARD", guard)
             .env("SIGPIPE", "default")
             .spawn();
-        let mut log = fs::File::open(&path).expect("the pipe");
         let mut begin = [0; 12];
-        log.read_exact(&mut begin).expect("the line of the start");
+        // Nothing at first, and then a line in one write.
+        eventually("the line of the start", Duration::from_secs(30), || {
+            log.read_exact(&mut begin).ok()
+        });
         assert_eq!(&begin, b"ppair event=");
         pair.stdout_line();
         drop(log);

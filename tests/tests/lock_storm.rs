@@ -3,11 +3,12 @@
 //! that is left nothing is lost that was confirmed.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ppair_tests::lineage::{History, Line};
-use ppair_tests::{Fixture, Pid, Random, Running, Scratch, Signal, children};
+use ppair_tests::{Fixture, Pid, Random, Running, Scratch, Signal, children, eventually};
 
 /// So many acts of the third hand by default; `PPAIR_LOCK_ROUNDS` says another number.
 const ROUNDS: usize = 20;
@@ -19,7 +20,7 @@ fn rounds() -> usize {
 /// How long the pairs are listened to after each act, unless they have much to say.
 const PACE: Duration = Duration::from_millis(60);
 /// How long any pair may take to end.
-const DEADLINE: Duration = Duration::from_secs(3600);
+const DEADLINE: Duration = Duration::from_secs(600);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -233,9 +234,13 @@ fn draw(from: &mut Vec<PathBuf>, random: &mut Random) -> Option<PathBuf> {
 /// too.
 fn put(from: &Path, to: &Path) {
     if from.is_dir() {
-        while fs::rename(from, to).is_err() {
-            let _ = fs::remove_dir_all(to);
-        }
+        eventually("it is put back", Duration::from_secs(30), || {
+            let put = fs::rename(from, to);
+            if put.is_err() {
+                let _ = fs::remove_dir_all(to);
+            }
+            put.ok()
+        });
     } else {
         let _ = fs::rename(from, to);
     }
@@ -329,8 +334,11 @@ impl Storm {
             self.hear(&slot, &line);
         }
         let status = slot.pair.wait();
-        if matches!(status.code(), Some(71 | 75 | 78)) {
-            self.refused += 1;
+        match (status.code(), status.signal()) {
+            (Some(71 | 75 | 78), _) => self.refused += 1,
+            // By the signal that it was sent, or killed after `PPAIR_STOP_TIMEOUT`.
+            (Some(143 | 137), _) | (_, Some(9 | 15)) => {}
+            _ => slot.pair.fail(&format!("it ended with {status}")),
         }
     }
 }

@@ -256,12 +256,7 @@ fn main(state: ppair::Checkpoint<State>) {
 ";
 
 fn lacks_clippy(test: &str) -> bool {
-    let package = Package::new(test, "2024", PLAIN, "fn main() {}\n");
-    let lacks = package.cargo(&["clippy", "--version"]).code() != Some(0);
-    if lacks {
-        println!("SKIPPED: {test}: needs clippy");
-    }
-    lacks
+    Package::new(test, "2024", PLAIN, "fn main() {}\n").lacks_clippy(test)
 }
 
 #[test]

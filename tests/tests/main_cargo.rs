@@ -40,8 +40,7 @@ fn clippy_is_quiet() {
             .with_extension("rs");
         let main = fs::read_to_string(source).expect("the fixture can be read");
         let package = Package::new(name, "2024", PLAIN, &main);
-        if package.cargo(&["clippy", "--version"]).code() != Some(0) {
-            println!("SKIPPED: clippy_is_quiet: needs clippy");
+        if package.lacks_clippy("clippy_is_quiet") {
             return;
         }
         let end = package.cargo(&["clippy"]);
@@ -79,8 +78,7 @@ fn clippy_accepts_a_reference_to_whatever_setup_returned() {
     }
     main += "}\n";
     let package = Package::new("clippy-references", "2024", PLAIN, &main);
-    if package.cargo(&["clippy", "--version"]).code() != Some(0) {
-        println!("SKIPPED: clippy_accepts_a_reference_to_whatever_setup_returned: needs clippy");
+    if package.lacks_clippy("clippy_accepts_a_reference_to_whatever_setup_returned") {
         return;
     }
     let end = package.cargo(&["clippy"]);
@@ -102,8 +100,7 @@ fn clippys_restrictions_do_not_fire_in_the_expansion() {
         fn main(config: &u32, worker: ppair::Worker) -> Result<(), String> {\n    \
             let sum = config.checked_add(worker.incarnation());\n    return sum.and_then(|x| x.checked_add(read())).map(|_| ()).ok_or_else(String::new);\n}\n";
     let package = Package::new("clippy-restriction", "2024", PLAIN, main);
-    if package.cargo(&["clippy", "--version"]).code() != Some(0) {
-        println!("SKIPPED: clippys_restrictions_do_not_fire_in_the_expansion: needs clippy");
+    if package.lacks_clippy("clippys_restrictions_do_not_fire_in_the_expansion") {
         return;
     }
     let said = text(&package.cargo(&["clippy"]));

@@ -13,7 +13,13 @@ type Values = (
     &'static [&'static str],
 );
 
-const CORPUS: [Values; 15] = [
+const CORPUS: [Values; 17] = [
+    ("never_restart", &["none"], &["", "all", "256", "-1"]),
+    (
+        "max_early_exits",
+        &["0", "3", "4294967295", "unlimited"],
+        &["-1", "+3", "4294967296", "1.5", "off", "three", "3s", ""],
+    ),
     (
         "restart",
         &[

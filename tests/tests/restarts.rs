@@ -142,7 +142,11 @@ fn what_is_never_restarted_may_be_restarted_after_all() {
 fn a_worker_that_exits_right_after_its_start_is_tried_three_times_again() {
     let end = restarts(&["missing"]).run();
     end.expect_code(70);
-    assert_eq!(next(&end), ["restart", "restart", "restart", "give_up"]);
+    // A worker that a slow machine held up begins the row again.
+    let next = next(&end);
+    let (before, row) = next.split_at(next.len().saturating_sub(4));
+    assert!(before.iter().all(|next| next == "restart"), "{next:?}");
+    assert_eq!(row, ["restart", "restart", "restart", "give_up"]);
     let (reason, hint) = gave_up(&end);
     assert_eq!(
         reason,
@@ -154,7 +158,8 @@ fn a_worker_that_exits_right_after_its_start_is_tried_three_times_again() {
 #[test]
 fn a_worker_that_exits_until_something_is_there_may_be_tried_more_often() {
     let waits = || restarts(&["waits", "9"]).env("PPAIR_RESTART_DELAY", "1ms");
-    waits().run().expect_code(70);
+    let impatient = restarts(&["waits", "1000"]).env("PPAIR_RESTART_DELAY", "1ms");
+    impatient.run().expect_code(70);
     for limit in ["8", "unlimited"] {
         let end = waits().env("PPAIR_MAX_EARLY_EXITS", limit).run();
         end.expect_code(0);

@@ -32,7 +32,7 @@ fn may_gain(folder: &Path) -> Power {
     let takes = statvfs(folder).is_ok_and(|found| !found.flags().contains(FsFlags::ST_NOSUID));
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let may = !status.lines().any(|line| line == "NoNewPrivs:\t1");
-    Power::new("root", is_root && takes && may)
+    Power::new("set_user_id", is_root && takes && may)
 }
 
 /// A copy of the program with more rights than its caller.

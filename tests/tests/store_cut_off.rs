@@ -1,10 +1,9 @@
 //! A pair whose machine is cut off from its PostgreSQL server: another one may have the tables
 //! soon, whatever was on its way.
 //!
-//! Each test takes half a minute, which it waits for the kernel: `cargo test -p ppair-tests --test
-//! store_cut_off -- --ignored`.
+//! Each test takes half a minute, which it waits for the kernel: `cargo test -p ppair-tests --features
+//! full --test store_cut_off -- --ignored`.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use postgres::{Client, NoTls};
@@ -34,11 +33,26 @@ fn is_inside(test: &str) -> bool {
         return false;
     }
     let program = std::env::current_exe().expect("a test program");
-    let mut command = Command::new("unshare");
-    command.arg("--net").arg(program);
-    command.args(["--exact", test, "--include-ignored", "--nocapture"]);
-    let status = command.env(INSIDE, "1").status();
-    assert!(status.expect("unshare runs").success());
+    let mut inside = Fixture::new("unshare").arg("--net").arg(program);
+    inside = inside.args(["--exact", test, "--include-ignored", "--nocapture"]);
+    // `Fixture` drops what begins with `PPAIR`.
+    for (name, value) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PPAIR_REQUIRE_") {
+            inside = inside.env(name, value);
+        }
+    }
+    let inside = inside.env(INSIDE, "1").deadline(Duration::from_secs(500));
+    let end = inside.run();
+    end.expect_code(0);
+    println!("{}", end.stdout.join("\n"));
+    for line in end.stderr.iter().filter(|line| line.starts_with("SKIPPED")) {
+        eprintln!("{line}");
+    }
+    // A name that is no test's would pass as well, with none run.
+    assert!(
+        end.stdout.iter().any(|line| line.contains("1 passed")),
+        "{end:?}"
+    );
     false
 }
 

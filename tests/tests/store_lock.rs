@@ -148,16 +148,24 @@ fn a_pair_whose_folder_was_moved_confirms_nothing_until_it_is_back() {
         );
         first.event("store_failed");
         // The first one has the lock of the new folder, and not for long.
-        fs::remove_file(lock_of(&folder.join("state"))).expect("it has made one");
-        let (mut second, begin) = start(&store);
+        let (mut second, begin) = eventually("its lock is free", SOON, || {
+            // The first one makes it anew whenever it tries.
+            let _ = fs::remove_file(lock_of(&folder.join("state")));
+            let mut pair = stored(&store).spawn();
+            let begin = pair.try_stdout_line()?;
+            Some((pair, begin))
+        });
         assert_eq!(count(&begin), 0);
         for _ in 0..3 {
             not_stored(&mut first);
             tell(&mut second, "durable");
         }
         stop(second);
-        fs::remove_dir_all(&folder).expect("it is there");
-        fs::rename(&away, &folder).expect("it is there");
+        eventually("its folder is back", SOON, || {
+            // The first one may make a lock in it meanwhile.
+            let _ = fs::remove_dir_all(&folder);
+            fs::rename(&away, &folder).ok()
+        });
         let last = until_stored(&mut first);
         first.event("store_recovered");
         stop(first);

@@ -1,9 +1,9 @@
 //! What a store costs the worker, and what a durable commit costs, beside what it cannot cost less than.
 //!
 //! ```text
-//! cargo bench --bench store             # some minutes; ends with tables
-//! cargo bench --bench store -- --test   # one round of each, to see that it works
-//! cargo bench --bench store -- behind   # one kind of group
+//! cargo bench --features ppair-tests/full --bench store             # some minutes; ends with tables
+//! cargo bench --features ppair-tests/full --bench store -- --test   # one round of each, to see that it works
+//! cargo bench --features ppair-tests/full --bench store -- behind   # one kind of group
 //! ```
 //!
 //! Each subject of ppair's is a pair of its own, all of them at once; in each round each of them commits in its turn, while its keeper carries.

@@ -48,7 +48,7 @@ fn handle(signal: c_int) {
 }
 
 /// The worker has its handlers by then.
-const LATER: libc::timeval = time(2, 0);
+const LATER: libc::timeval = time(5, 0);
 const TICK: libc::timeval = time(0, 20_000);
 
 const fn time(seconds: i64, micros: i64) -> libc::timeval {
